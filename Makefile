@@ -1,0 +1,78 @@
+# Two environments, so that reading needs no torch:
+#   .venv/book  builds the book       .venv/test  runs the library, the tests and the notebooks
+PYTHON ?= python3
+PIP_ARGS ?=
+NOTEBOOKS ?= $(sort $(wildcard notebooks/*.ipynb))
+CELL_TIMEOUT ?= 300
+
+BOOK := .venv/book/bin/python
+TEST := .venv/test/bin/python
+PIP := -m pip install --quiet --disable-pip-version-check
+
+# Notebooks choose their own backend and seed, and run where everybody can: on the CPU.
+unexport MPLBACKEND PIXELAR_SEED_OFFSET
+export PIXELAR_DEVICE := cpu
+NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
+
+.PHONY: help book test test-variants notebooks lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make book            build the book from the stored outputs: _build/html/index.html"
+	@echo "make test            unit tests, then every notebook again, compared with its stored outputs"
+	@echo "make test-variants   the notebooks under one thread, AVX2 kernels and another seed"
+	@echo "                     (VARIANT=threads|avx2|seed for one, NOTEBOOKS=\"notebooks/...\" for some)"
+	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
+	@echo "make lint            ruff on the library, the tests, the experiments and the notebooks"
+	@echo "make clean           remove the environments and all that was built"
+	@echo "Variables: PYTHON=python3.12 picks an interpreter, PIP_ARGS=\"...\" goes to pip install."
+
+book: .venv/book/installed
+	$(BOOK) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going --all --quiet
+	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+test: .venv/test/installed
+	MPLBACKEND=agg $(TEST) -m pytest tests --cov --cov-report=term
+	$(NBVAL) notebooks
+
+VARIANT ?= threads avx2 seed
+threads := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+avx2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
+seed := PIXELAR_SEED_OFFSET=1
+
+test-variants: $(addprefix variant-,$(VARIANT))
+
+variant-%: .venv/test/installed
+	$(if $($*),,$(error VARIANT=$* is unknown; choose from threads, avx2, seed))
+	$($*) $(NBVAL) $(NOTEBOOKS)
+
+notebooks: .venv/test/installed
+	$(TEST) notebooks/execute.py --timeout $(CELL_TIMEOUT) $(if $(ALL),--all) $(NOTEBOOKS)
+
+lint: .venv/test/installed
+	$(TEST) -m ruff check .
+	$(TEST) -m ruff format --check .
+
+clean:
+	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define check_python
+@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" || { \
+  echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) gives: $$($(PYTHON) --version 2>&1)." >&2; \
+  echo "Name another interpreter, for example: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+  exit 1; }
+endef
+
+.venv/book/installed: pyproject.toml book/constraints.txt
+	$(check_python)
+	$(PYTHON) -m venv --clear .venv/book
+	$(BOOK) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["book"], sep="\n")' >.venv/book/requirements.txt
+	$(BOOK) $(PIP) $(PIP_ARGS) -r .venv/book/requirements.txt -c book/constraints.txt
+	touch $@
+
+.venv/test/installed: pyproject.toml
+	$(check_python)
+	$(PYTHON) -m venv --clear .venv/test
+	$(TEST) $(PIP) $(PIP_ARGS) -e ".[test]"
+	touch $@
