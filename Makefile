@@ -32,7 +32,7 @@ book: .venv/book/installed
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 test: .venv/test/installed
-	MPLBACKEND=agg $(TEST) -m pytest tests --cov --cov-report=term
+	$(TEST) -m pytest tests --cov --cov-report=term
 	$(NBVAL) notebooks
 
 VARIANT ?= threads avx2 seed
