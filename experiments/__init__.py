@@ -1,0 +1,1 @@
+"""Recipes for the models and records that ship with the library."""

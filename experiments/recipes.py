@@ -1,0 +1,73 @@
+"""What is trained, how, and under which seeds: one entry a record in pixelar_lib/assets.
+
+Every recipe trains on the first 50,000 training images of MNIST (or some of them), is looked
+at on the last 10,000, and reads the test set once.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    Attributes:
+        purpose: What the record is for, in a sentence.
+        model: Class in `pixelar_lib.models`.
+        arguments: Of its constructor; `neighbourhood` names the radius of that context.
+        fit: Arguments of `training.fit`.
+        windows_per_image: Windows a step draws from each image of the batch.
+        num_images: Training images, drawn at random; None takes all 50,000.
+        seeds: One run each.
+        ships_weights: Whether the (first) model is part of the library.
+    """
+
+    purpose: str
+    model: str = "CategoricalPixelPredictor"
+    arguments: dict = field(default_factory=dict)
+    fit: dict = field(default_factory=dict)
+    windows_per_image: int = 8
+    num_images: int | None = None
+    seeds: tuple[int, ...] = (0,)
+    ships_weights: bool = False
+
+
+# The post's 15 epochs over 200,000 pairs, 512 at a time: 391 updates an epoch. Its pairs are
+# those of 255 images (200,000 / 784); here a step draws 2 windows from each of 256 images,
+# picked with replacement from the 255, so a pair is met 15 times on average.
+POST_FIT = {
+    "steps": 15 * 391,
+    "batch_size": 256,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "weight_decay": 1e-5,
+    "schedule": "constant",
+}
+
+RECIPES = {
+    "post-recipe": Recipe(
+        purpose="The post's recipe: 200,000 windows of 255 random images, 15 epochs.",
+        fit=POST_FIT,
+        windows_per_image=2,
+        num_images=255,
+        seeds=(0, 1, 2, 3, 4),
+    ),
+    "post-recipe-all-images": Recipe(
+        purpose="The post's network and number of steps, with windows from all images.",
+        fit=POST_FIT,
+        windows_per_image=2,
+        seeds=(0, 1, 2, 3, 4),
+    ),
+    "post-mlp-k16": Recipe(
+        purpose="The post's network and its ten pixels of context, trained longer on all images.",
+        arguments={"dropout": 0.0},
+        fit={"steps": 6_000, "learning_rate": 2e-3, "warmup_steps": 200},
+        ships_weights=True,
+    ),
+    "neighbourhood-mlp-k16": Recipe(
+        purpose="The same network, but its 24 pixels are those around the predicted one.",
+        arguments={"dropout": 0.0, "embedding_dim": 16, "neighbourhood": 3},
+        fit={"steps": 6_000, "learning_rate": 2e-3, "warmup_steps": 200},
+        ships_weights=True,
+    ),
+}

@@ -1,0 +1,130 @@
+"""Train one recipe on full MNIST and write its record: python -m experiments.train NAME
+
+Evaluates on the last 10,000 training images, then once on the test set. Writes
+pixelar_lib/assets/NAME.json, and NAME.safetensors where the recipe ships its weights. A killed
+training resumes: its state lies in the folder checkpoints/.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from experiments.assets import add_asset
+from experiments.recipes import RECIPES, Recipe
+from pixelar_lib.data import load_mnist
+from pixelar_lib.evaluation import evaluate
+from pixelar_lib.models import PixelModel
+from pixelar_lib.quantization import quantize
+from pixelar_lib.runtime import pick_device
+from pixelar_lib.training import fit
+from pixelar_lib.zoo import build_model
+
+CHECKPOINTS = Path("checkpoints")
+HELD_OUT_LOOKS = 1_000  # images of the validation set that the curve is measured on
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=RECIPES)
+    name = parser.parse_args().name
+    recipe = RECIPES[name]
+    runs, models = [], []
+    for seed in recipe.seeds:
+        model, run = run_once(name, recipe, seed)
+        runs.append(run)
+        models.append(model)
+        print(f"seed {seed}: test {run['test']['nats_per_pixel']:.4f} nats/pixel")
+    record = {
+        "name": name,
+        **asdict(recipe),
+        "runs": runs,
+        "parameters": models[0].num_parameters,
+        "commit": git_commit(),
+        "machine": machine(),
+        "command": f"python -m experiments.train {name}",
+    }
+    if recipe.ships_weights:
+        add_asset(f"{name}.safetensors", weights(models[0]))
+    add_asset(f"{name}.json", (json.dumps(record, indent=1) + "\n").encode())
+
+
+def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
+    """Train with one seed and evaluate the weights as they ship."""
+    generator = torch.Generator().manual_seed(seed)
+    train, validation = load_mnist("train", "full"), load_mnist("validation", "full")
+    model = build_model(recipe.model, recipe.arguments)
+    model.windows_per_image = recipe.windows_per_image
+    tokens = quantize(train.images, model.num_bins).to(torch.uint8)
+    if recipe.num_images is not None:
+        tokens = tokens[torch.randperm(len(tokens), generator=generator)[: recipe.num_images]]
+    checkpoint = CHECKPOINTS / f"{name}-{seed}.pt"
+    begin = time.perf_counter()
+    history = fit(
+        model,
+        tokens,
+        held_out=quantize(validation.images[:HELD_OUT_LOOKS], model.num_bins),
+        generator=generator,
+        checkpoint=checkpoint,
+        **recipe.fit,
+    )
+    seconds = round(time.perf_counter() - begin, 1)
+    if recipe.ships_weights:
+        model.load_state_dict(round_to_float16(model.state_dict()))
+    run = {"seed": seed, "seconds": seconds, "curve": asdict(history)}
+    run["validation"] = figures(model, "validation", "full")
+    run["test"] = figures(model, "test", "full")
+    run["test_bundled"] = figures(model, "test", "bundled")
+    checkpoint.unlink()
+    return model, run
+
+
+def figures(model: PixelModel, split: str, source: str) -> dict:
+    """Evaluate a model on one split."""
+    likelihood = evaluate(model, quantize(load_mnist(split, source).images, model.num_bins))
+    return {
+        **asdict(likelihood),
+        "bits_per_dim": likelihood.bits_per_dim,
+        "nats_per_image": likelihood.nats_per_image,
+    }
+
+
+def round_to_float16(state: dict) -> dict:
+    """Round weights as they will be stored."""
+    return {key: value.half().float() for key, value in state.items()}
+
+
+def weights(model: PixelModel) -> bytes:
+    """Return the weights as the bytes of a safetensors file, float16."""
+    return safetensors.torch.save({k: v.half() for k, v in model.state_dict().items()})
+
+
+def git_commit() -> str:
+    """Return the commit that is checked out, marked where files were changed after it."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def machine() -> dict:
+    """Describe the machine as far as it may matter for a figure or a duration."""
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "device": str(pick_device()),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Which earlier pixels a prediction may see, and windows over many images at once.
+
+A context lists, for each pixel, the earlier pixels that the model looks at. `raster` is the
+sliding window of the post (section "The Heart of Autoregression: Context Windows");
+`neighbourhood` is the causal square around the pixel.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+OUTSIDE = -1  # marks a position before or beside the image: the start token stands there
+
+
+@dataclass(frozen=True)
+class Raster:
+    """The k pixels before, in reading order, wrapping over the end of a row.
+
+    Attributes:
+        length: k, the number of pixels in the window.
+    """
+
+    length: int
+
+    def positions(self, height: int, width: int) -> torch.Tensor:
+        """Return for each pixel the flat indices of its context, earliest first.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+
+        Returns:
+            long (height * width, length), -1 where the window begins before the image.
+        """
+        pixels = torch.arange(height * width)[:, None]
+        return (pixels + torch.arange(-self.length, 0)).clamp(min=OUTSIDE)
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """The causal pixels at most `radius` rows up and `radius` columns aside.
+
+    Attributes:
+        radius: r, in pixels; the window holds 2 r (r + 1) pixels.
+    """
+
+    radius: int
+
+    @property
+    def length(self) -> int:
+        """The number of pixels in the window, 2 r (r + 1)."""
+        return 2 * self.radius * (self.radius + 1)
+
+    def positions(self, height: int, width: int) -> torch.Tensor:
+        """Return for each pixel the flat indices of its context, in reading order.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+
+        Returns:
+            long (height * width, length), -1 where a pixel lies outside the image.
+        """
+        reach = range(-self.radius, self.radius + 1)
+        offsets = [(y, x) for y in reach for x in reach if (y, x) < (0, 0)]
+        up, aside = torch.tensor(offsets).unbind(1)
+        pixels = torch.arange(height * width)[:, None]
+        rows, columns = pixels // width + up, pixels % width + aside  # (H W, length)
+        inside = (rows >= 0) & (columns >= 0) & (columns < width)
+        return torch.where(inside, rows * width + columns, OUTSIDE)
+
+
+Context = Raster | Neighbourhood
+
+
+def raster(k: int) -> Raster:
+    """Return the context of the k pixels before, in reading order, as in the post.
+
+    Args:
+        k: Number of pixels, at least 1.
+
+    Returns:
+        The context; `.length` is k.
+
+    Raises:
+        TypeError: If k is no integer.
+        ValueError: If k is below 1.
+    """
+    return Raster(_positive_integer(k, "k"))
+
+
+def neighbourhood(radius: int) -> Neighbourhood:
+    """Return the context of the causal pixels within `radius` rows and columns.
+
+    Args:
+        radius: In pixels, at least 1. Radius 3 sees 24 pixels.
+
+    Returns:
+        The context; `.length` is 2 r (r + 1).
+
+    Raises:
+        TypeError: If the radius is no integer.
+        ValueError: If the radius is below 1.
+    """
+    return Neighbourhood(_positive_integer(radius, "radius"))
+
+
+def windows(
+    tokens: torch.Tensor,
+    context: Context,
+    start_token: int,
+    pixels: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Gather the context windows of many pixels at once.
+
+    Args:
+        tokens: integer (N, H, W).
+        context: Which pixels each window holds.
+        start_token: The token that stands at positions outside the image (K in this book).
+        pixels: long (N, M), flat indices of the pixels whose windows you want, M for each
+            image. Default: all H W of them.
+
+    Returns:
+        long (N, M, context.length); the last entry of a raster window is the pixel just
+        before.
+
+    Raises:
+        TypeError: If tokens or pixels is no integer tensor.
+        ValueError: If the shapes do not fit or a pixel is outside the image.
+    """
+    _check_images(tokens)
+    num_images, height, width = tokens.shape
+    table = positions(context, height, width).to(tokens.device)
+    if pixels is not None:
+        _check_pixels(pixels, num_images, height * width)
+        table = table[pixels.to(tokens.device)]  # (N, M, length)
+    flat = tokens.flatten(1).long()
+    index = table.clamp(min=0).expand(num_images, -1, -1).flatten(1)  # (N, M length)
+    gathered = flat.gather(1, index).unflatten(1, table.shape[-2:])
+    return gathered.masked_fill_(table == OUTSIDE, start_token)
+
+
+def targets(tokens: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the tokens that the windows of the same pixels are there to predict.
+
+    Args:
+        tokens: integer (N, H, W).
+        pixels: long (N, M), flat indices as in `windows`. Default: all H W of them.
+
+    Returns:
+        long (N, M).
+
+    Raises:
+        TypeError: If tokens or pixels is no integer tensor.
+        ValueError: If the shapes do not fit or a pixel is outside the image.
+    """
+    _check_images(tokens)
+    flat = tokens.flatten(1).long()
+    if pixels is None:
+        return flat
+    _check_pixels(pixels, *flat.shape)
+    return flat.gather(1, pixels.to(tokens.device))
+
+
+@lru_cache(maxsize=32)
+def positions(context: Context, height: int, width: int) -> torch.Tensor:
+    """Return `context.positions(height, width)`, worked out once and kept; do not write to it.
+
+    Args:
+        context: Which pixels a window holds.
+        height: Rows of the image.
+        width: Columns of the image.
+
+    Returns:
+        long (height * width, context.length), -1 where a position is outside the image.
+    """
+    return context.positions(height, width)
+
+
+def _positive_integer(value: int, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}.")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; a context needs at least 1.")
+    return value
+
+
+def _check_images(tokens: torch.Tensor) -> None:
+    if not isinstance(tokens, torch.Tensor) or tokens.is_floating_point():
+        raise TypeError("tokens must be an integer tensor; make one with quantize(images, K).")
+    if tokens.ndim != 3:
+        raise ValueError(f"tokens must have shape (N, H, W), not {tuple(tokens.shape)}.")
+
+
+def _check_pixels(pixels: torch.Tensor, num_images: int, num_pixels: int) -> None:
+    if not isinstance(pixels, torch.Tensor) or pixels.dtype != torch.long:
+        raise TypeError("pixels must be a long tensor of flat indices, row * width + column.")
+    if pixels.ndim != 2 or len(pixels) != num_images:
+        raise ValueError(
+            f"pixels must have shape ({num_images}, M), M pixels for each of the "
+            f"{num_images} images, not {tuple(pixels.shape)}."
+        )
+    if pixels.numel() and not 0 <= int(pixels.min()) <= int(pixels.max()) < num_pixels:
+        raise ValueError(f"pixels must be flat indices from 0 to {num_pixels - 1}.")

@@ -1,0 +1,256 @@
+"""Exact likelihoods of whole images, and the baselines that a model has to beat."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from pixelar_lib.context import raster
+from pixelar_lib.models import PixelModel, WindowModel, evaluating
+from pixelar_lib.quantization import check_tokens
+
+IMAGES_PER_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How well a model predicts a set of images; smaller is better.
+
+    Attributes:
+        nats_per_pixel: Mean negative log-likelihood of a pixel, natural logarithm.
+        standard_error: Of `nats_per_pixel`, over images; nan for a single image.
+        pixels_per_image: H W.
+        num_images: N.
+    """
+
+    nats_per_pixel: float
+    standard_error: float
+    pixels_per_image: int
+    num_images: int
+
+    @property
+    def bits_per_dim(self) -> float:
+        """The same with logarithm to base 2: bits a pixel ("dimension") costs on average."""
+        return self.nats_per_pixel / math.log(2)
+
+    @property
+    def nats_per_image(self) -> float:
+        """Mean negative log-likelihood of an image, natural logarithm."""
+        return self.nats_per_pixel * self.pixels_per_image
+
+    @property
+    def perplexity(self) -> float:
+        """The number of equally likely tokens that would be as hard to guess, 1 to K."""
+        return math.exp(self.nats_per_pixel)
+
+
+def pixel_losses(
+    model: PixelModel, tokens: torch.Tensor, labels: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the negative log-likelihood of each pixel given the pixels before it.
+
+    Args:
+        model: Keeps the contract of `PixelModel`.
+        tokens: long (N, H, W), 0 to K - 1.
+        labels: long (N,) for a conditional model, else None.
+
+    Returns:
+        float32 (N, H, W) on the CPU, nats; the sum over an image is its exact negative
+        log-likelihood.
+
+    Raises:
+        TypeError: If tokens or labels are no integer tensors.
+        ValueError: If there is no image, or tokens or labels do not fit the model.
+    """
+    model.check_input(tokens, labels)
+    if not len(tokens):
+        raise ValueError("there is no image to evaluate: tokens has length 0.")
+    losses = []
+    with evaluating(model):
+        for start in range(0, len(tokens), IMAGES_PER_CHUNK):
+            part = slice(start, start + IMAGES_PER_CHUNK)
+            chunk = tokens[part].to(model.device).long()
+            chunk_labels = None if labels is None else labels[part].to(model.device)
+            losses.append(F.cross_entropy(model(chunk, chunk_labels), chunk, reduction="none"))
+    return torch.cat([loss.float().cpu() for loss in losses])
+
+
+def evaluate(
+    model: PixelModel, tokens: torch.Tensor, labels: torch.Tensor | None = None
+) -> Likelihood:
+    """Return the exact likelihood of images under a model, with its standard error.
+
+    Args:
+        model: Keeps the contract of `PixelModel`.
+        tokens: long (N, H, W), 0 to K - 1.
+        labels: long (N,) for a conditional model, else None.
+
+    Returns:
+        Nats per pixel and its other units.
+
+    Raises:
+        TypeError: If tokens or labels are no integer tensors.
+        ValueError: If there is no image, or tokens or labels do not fit the model.
+    """
+    per_image = pixel_losses(model, tokens, labels).double().mean(dim=(1, 2))
+    error = per_image.std() / math.sqrt(len(per_image)) if len(per_image) > 1 else math.nan
+    return Likelihood(float(per_image.mean()), float(error), tokens[0].numel(), len(tokens))
+
+
+def bits_per_dim(
+    model: PixelModel, tokens: torch.Tensor, labels: torch.Tensor | None = None
+) -> float:
+    """Return the mean over all pixels of the negative log-likelihood, logarithm to base 2.
+
+    Args:
+        model: Keeps the contract of `PixelModel`.
+        tokens: long (N, H, W), 0 to K - 1.
+        labels: long (N,) for a conditional model, else None.
+
+    Returns:
+        Bits per dimension; at most log2(K) for a model that is no worse than guessing.
+
+    Raises:
+        TypeError: If tokens or labels are no integer tensors.
+        ValueError: If there is no image, or tokens or labels do not fit the model.
+    """
+    return evaluate(model, tokens, labels).bits_per_dim
+
+
+class UniformBaseline(PixelModel):
+    """Every token is as likely as any other: log K nats per pixel, whatever the images."""
+
+    def forward(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Return logits that are all zero.
+
+        Args:
+            tokens: long (N, H, W), 0 to K - 1.
+            labels: None.
+
+        Returns:
+            Zeros (N, K, H, W).
+        """
+        self.check_input(tokens, labels)
+        num_images, height, width = tokens.shape
+        return torch.zeros(num_images, self.num_bins, height, width, device=tokens.device)
+
+
+class PixelFrequencyBaseline(PixelModel):
+    """Each position has its own distribution, counted over the training images.
+
+    It knows where ink is likely, and nothing of the other pixels of the same image.
+    """
+
+    def __init__(self, tokens: torch.Tensor, num_bins: int, smoothing: float = 1.0) -> None:
+        """Count the tokens at each position.
+
+        Args:
+            tokens: long (N, H, W), the training images.
+            num_bins: K.
+            smoothing: Added to each count, above 0, so that no token is impossible.
+
+        Raises:
+            TypeError: If tokens is no integer tensor.
+            ValueError: If a token is out of range or smoothing is not above 0.
+        """
+        super().__init__(num_bins, image_size=tuple(tokens.shape[1:]))
+        check_tokens(tokens, num_bins)
+        _check_smoothing(smoothing)
+        counts = [(tokens == token).sum(dim=0) for token in range(num_bins)]
+        smoothed = torch.stack(counts).double() + smoothing  # (K, H, W)
+        self.register_buffer("log_frequencies", (smoothed / smoothed.sum(dim=0)).log().float())
+
+    def forward(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the logarithm of each position's frequencies.
+
+        Args:
+            tokens: long (N, H, W), 0 to K - 1.
+            labels: None.
+
+        Returns:
+            Logits (N, K, H, W).
+        """
+        self.check_input(tokens, labels)
+        return self.log_frequencies.expand(len(tokens), -1, -1, -1)
+
+
+class KGramBaseline(WindowModel):
+    """Count what followed each run of k tokens; fall back on shorter runs where data is thin.
+
+    The estimate for a run of length j leans on the one for j - 1, as if that had been seen
+    `smoothing` times: p_j(x) = (n(run, x) + s p_{j-1}(x)) / (n(run) + s), and p_{-1} is
+    uniform. Counting tokens is from Shannon, A Mathematical Theory of Communication, 1948.
+    """
+
+    def __init__(self, tokens: torch.Tensor, num_bins: int, k: int, smoothing: float = 4.0) -> None:
+        """Count all runs of up to k tokens.
+
+        Args:
+            tokens: long (N, H, W), the training images.
+            num_bins: K.
+            k: Length of the longest run, in raster order; (K + 1)^k K must fit in 63 bits.
+            smoothing: s, how often the shorter run's estimate counts, above 0.
+
+        Raises:
+            TypeError: If tokens is no integer tensor.
+            ValueError: If a token is out of range, k too long, or smoothing not above 0.
+        """
+        super().__init__(num_bins, raster(k))
+        check_tokens(tokens, num_bins)
+        _check_smoothing(smoothing)
+        if (num_bins + 1) ** k * num_bins >= 2**63:
+            raise ValueError(f"runs of {k} tokens out of {num_bins + 1} do not fit in 63 bits.")
+        self.smoothing = smoothing
+        flat = tokens.long().flatten(1)  # (N, H W)
+        padded = F.pad(flat, (k, 0), value=self.start_token)
+        runs = torch.zeros_like(flat)
+        for order in range(k + 1):
+            if order:
+                earlier = padded[:, k - order : k - order + flat.shape[1]]
+                runs = runs + earlier * (num_bins + 1) ** (order - 1)
+            self._count(order, runs.flatten(), flat.flatten())
+
+    def _count(self, order: int, runs: torch.Tensor, following: torch.Tensor) -> None:
+        pairs, counts = torch.unique(runs * self.num_bins + following, return_counts=True)
+        keys, rows = torch.unique(pairs // self.num_bins, return_inverse=True)
+        table = torch.zeros(len(keys), self.num_bins)
+        table[rows, pairs % self.num_bins] = counts.float()
+        self.register_buffer(f"keys_{order}", keys)
+        self.register_buffer(f"counts_{order}", table)
+
+    def predict_windows(self, contexts: torch.Tensor) -> torch.Tensor:
+        """Look up what followed each window, longest run last.
+
+        Args:
+            contexts: long (..., k), tokens 0 to K, where K is the start token.
+
+        Returns:
+            Logits, float (..., K): logarithms of the smoothed frequencies.
+        """
+        shape = contexts.shape[:-1]
+        contexts = contexts.flatten(0, -2)  # (M, k)
+        runs = torch.zeros(len(contexts), dtype=torch.long, device=contexts.device)
+        probabilities = torch.full((len(contexts), self.num_bins), 1 / self.num_bins).to(
+            runs.device
+        )
+        for order in range(self.context.length + 1):
+            if order:
+                runs = runs + contexts[:, -order] * (self.num_bins + 1) ** (order - 1)
+            counts = self._look_up(order, runs)
+            total = counts.sum(dim=1, keepdim=True)
+            probabilities = (counts + self.smoothing * probabilities) / (total + self.smoothing)
+        return probabilities.log().view(*shape, self.num_bins)
+
+    def _look_up(self, order: int, runs: torch.Tensor) -> torch.Tensor:
+        keys, counts = self.get_buffer(f"keys_{order}"), self.get_buffer(f"counts_{order}")
+        rows = torch.searchsorted(keys, runs).clamp(max=len(keys) - 1)
+        return counts[rows] * (keys[rows] == runs)[:, None]  # zeros where the run is new
+
+
+def _check_smoothing(smoothing: float) -> None:
+    if not smoothing > 0:
+        raise ValueError(
+            f"smoothing is {smoothing}; it must be above 0, or a token that was "
+            "never seen would cost infinitely many nats."
+        )

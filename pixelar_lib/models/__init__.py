@@ -1,0 +1,7 @@
+"""Pixel models: one architecture a file, one contract for all (`base.py`)."""
+
+from pixelar_lib.models.base import PixelModel, evaluating
+from pixelar_lib.models.categorical_mlp import CategoricalPixelPredictor
+from pixelar_lib.models.window import WindowModel
+
+__all__ = ["CategoricalPixelPredictor", "PixelModel", "WindowModel", "evaluating"]

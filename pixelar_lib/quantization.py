@@ -1,0 +1,110 @@
+"""Intensities to tokens and back: K equal bins over the 256 grey levels of a pixel.
+
+The idea is from the post "Generating Pixels One by One" (section "The 'Pixel as Token'
+Approach"); the rule here is in integers, so that white never becomes the start token.
+"""
+
+import torch
+
+MIN_BINS, MAX_BINS = 2, 256
+
+
+def quantize(images: torch.Tensor, num_bins: int) -> torch.Tensor:
+    """Turn intensities into tokens: floor(v K / 256) for a grey level v of 0 to 255.
+
+    Args:
+        images: uint8 of any shape, levels 0 to 255; or float16, float32 or float64 of any
+            shape, intensities 0 to 1, each the level round(255 x).
+        num_bins: K, the number of bins, 2 to 256.
+
+    Returns:
+        long tensor of the same shape, tokens 0 to K - 1.
+
+    Raises:
+        TypeError: If images is no tensor, or of another dtype; if K is no integer.
+        ValueError: If K is outside 2 to 256, or an intensity is outside 0 to 1 or NaN.
+    """
+    check_num_bins(num_bins)
+    return _levels(images).long() * num_bins // 256
+
+
+def dequantize(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:
+    """Turn tokens into grey: the middle of the bin, (token + 1/2) / K.
+
+    Args:
+        tokens: integer tensor of any shape, tokens 0 to K - 1.
+        num_bins: K, the number of bins, 2 to 256.
+
+    Returns:
+        float32 tensor of the same shape, intensities between 0 and 1.
+
+    Raises:
+        TypeError: If tokens is no integer tensor; if K is no integer.
+        ValueError: If K is outside 2 to 256 or a token outside 0 to K - 1.
+    """
+    check_tokens(tokens, num_bins)
+    return (tokens.float() + 0.5) / num_bins
+
+
+def check_num_bins(num_bins: int) -> None:
+    """Raise unless `num_bins` is an integer from 2 to 256.
+
+    Args:
+        num_bins: K, the number of bins.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is out of range.
+    """
+    if not isinstance(num_bins, int) or isinstance(num_bins, bool):
+        raise TypeError(f"num_bins must be an int, not {type(num_bins).__name__}.")
+    if not MIN_BINS <= num_bins <= MAX_BINS:
+        raise ValueError(
+            f"num_bins is {num_bins}; choose {MIN_BINS} to {MAX_BINS}, "
+            "since a pixel of MNIST has 256 levels."
+        )
+
+
+def check_tokens(tokens: torch.Tensor, num_bins: int) -> None:
+    """Raise unless `tokens` is an integer tensor with values from 0 to K - 1.
+
+    Args:
+        tokens: integer tensor of any shape.
+        num_bins: K, the number of bins, 2 to 256.
+
+    Raises:
+        TypeError: If tokens is no integer tensor.
+        ValueError: If a token is out of range.
+    """
+    check_num_bins(num_bins)
+    if not isinstance(tokens, torch.Tensor):
+        raise TypeError(f"tokens must be a torch.Tensor, not {type(tokens).__name__}.")
+    if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
+        raise TypeError(
+            f"tokens are integers, but the dtype is {tokens.dtype}; quantize(images, "
+            f"{num_bins}) makes tokens from intensities."
+        )
+    if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < num_bins:
+        raise ValueError(
+            f"tokens range from {int(tokens.min())} to {int(tokens.max())}; with "
+            f"{num_bins} bins they must be 0 to {num_bins - 1}. Were they made with another K?"
+        )
+
+
+def _levels(images: torch.Tensor) -> torch.Tensor:
+    """Return grey levels 0 to 255, having checked what was given."""
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"images must be a torch.Tensor, not {type(images).__name__}.")
+    if images.dtype == torch.uint8:
+        return images
+    if images.dtype not in (torch.float16, torch.float32, torch.float64):
+        raise TypeError(
+            f"images have dtype {images.dtype}; give uint8 levels (0 to 255) or float16, "
+            "float32 or float64 intensities (0 to 1)."
+        )
+    if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):  # NaN fails too
+        raise ValueError(
+            f"float images must lie in 0 to 1, but some value does not (smallest "
+            f"{images.min():g}, largest {images.max():g}). Divide 8-bit levels by 255."
+        )
+    return torch.round(images.float() * 255)

@@ -1,0 +1,293 @@
+"""The only training loop: `fit` trains any model that keeps the contract of `PixelModel`."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from pixelar_lib.evaluation import evaluate
+from pixelar_lib.models import PixelModel
+from pixelar_lib.runtime import pick_device, seeded_generator, write_atomically
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+SCHEDULES = ("cosine", "constant")
+
+
+@dataclass
+class History:
+    """What a training recorded, one entry at each look.
+
+    Attributes:
+        steps: Steps done when the look was taken.
+        training_loss: Mean training loss since the look before, nats per pixel, dropout on.
+        held_out_loss: Nats per pixel on the held-out images, dropout off; empty without them.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    training_loss: list[float] = field(default_factory=list)
+    held_out_loss: list[float] = field(default_factory=list)
+
+
+def fit(
+    model: PixelModel,
+    tokens: torch.Tensor,
+    labels: torch.Tensor | None = None,
+    *,
+    steps: int,
+    batch_size: int = 256,
+    optimizer: str = "adamw",
+    learning_rate: float = 2e-3,
+    weight_decay: float = 1e-2,
+    schedule: str = "cosine",
+    warmup_steps: int = 0,
+    held_out: torch.Tensor | None = None,
+    held_out_labels: torch.Tensor | None = None,
+    look_every: int | None = None,
+    generator: torch.Generator | None = None,
+    initialize: bool = True,
+    device: str | torch.device = "auto",
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 1000,
+    progress: bool = True,
+) -> History:
+    """Train a model from scratch, in place, by minimising its `training_loss`.
+
+    Args:
+        model: Keeps the contract; afterwards it is on `device`, in the mode it had before.
+        tokens: integer (N, H, W), the training images; uint8 saves memory.
+        labels: long (N,) for a conditional model, else None.
+        steps: Number of updates.
+        batch_size: Images in a step, drawn with replacement.
+        optimizer: "adamw" (Loshchilov and Hutter 2019) or "adam" (Kingma and Ba 2015).
+        learning_rate: Largest step size.
+        weight_decay: As the optimizer of torch defines it.
+        schedule: "cosine" lets the rate fall to 0 over `steps`; "constant" keeps it.
+        warmup_steps: Steps over which the rate first rises from 0.
+        held_out: integer (M, H, W), images to look at, never trained on.
+        held_out_labels: long (M,) for a conditional model, else None.
+        look_every: Steps between two looks; default: 20 looks in all.
+        generator: Seeds everything; default `seeded_generator()`.
+        initialize: Draw new random weights first. False goes on from those the model has.
+        device: "auto", or as for `runtime.pick_device`.
+        checkpoint: File that holds the training's state. Where it exists, training resumes
+            from it, to the same result as without a break.
+        checkpoint_every: Steps between two writes of the checkpoint.
+        progress: Show a progress bar (`TQDM_DISABLE=1` hides all of them).
+
+    Returns:
+        The recorded losses.
+
+    Raises:
+        TypeError: If tokens or labels are no integer tensors.
+        ValueError: If an argument is out of range or does not fit the model, or the
+            checkpoint is damaged, or of another model or recipe.
+        FloatingPointError: If the loss is not finite; the checkpoint keeps the last good state.
+        OSError: If the checkpoint cannot be written.
+    """
+    _check_data(model, tokens, labels, held_out, held_out_labels)
+    recipe = _check_recipe(steps, batch_size, optimizer, learning_rate, weight_decay, schedule)
+    recipe |= {"warmup_steps": warmup_steps, "images": len(tokens)}
+    look_every = look_every or max(1, steps // 20)
+    generator = seeded_generator() if generator is None else generator
+    device = pick_device(device)
+    tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
+    history = History()
+    with _training(model), _own_randomness(generator, device):
+        if initialize:
+            _initialize(model.cpu())
+        model.to(device)
+        update = OPTIMIZERS[optimizer](
+            model.parameters(), lr=learning_rate, weight_decay=weight_decay
+        )
+        state = _State(model, update, generator, history, recipe, Path(checkpoint or "."))
+        first = state.load() if checkpoint and Path(checkpoint).exists() else 0
+        losses = []
+        bar = {"initial": first, "total": steps} | ({} if progress else {"disable": True})
+        for step in tqdm(range(first, steps), **bar):
+            rate = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
+            loss = _one_step(model, update, rate, tokens, labels, batch_size, generator)
+            _check_finite(loss, step, rate)
+            losses.append(loss)
+            if (step + 1) % look_every == 0 or step + 1 == steps:
+                _look(history, step + 1, losses, model, held_out, held_out_labels)
+                losses = []
+            if checkpoint and ((step + 1) % checkpoint_every == 0 or step + 1 == steps):
+                state.save(step + 1)
+    return history
+
+
+def learning_rate_at(
+    step: int, steps: int, peak: float, schedule: str = "cosine", warmup_steps: int = 0
+) -> float:
+    """Return the learning rate of one step.
+
+    Args:
+        step: 0 to steps - 1.
+        steps: Number of steps of the whole training.
+        peak: The largest rate.
+        schedule: "cosine" falls from the peak to 0 along half a cosine; "constant" stays.
+        warmup_steps: Steps over which the rate first rises in a straight line.
+
+    Returns:
+        The rate, 0 to peak.
+    """
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    if schedule == "constant":
+        return peak
+    done = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@dataclass
+class _State:
+    """All that a training needs to go on after a break."""
+
+    model: PixelModel
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    history: History
+    recipe: dict
+    path: Path
+
+    def save(self, step: int) -> None:
+        content = {
+            "architecture": _architecture(self.model),
+            "recipe": self.recipe,
+            "step": step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "dropout": _dropout_state(self.model.device),
+            "history": asdict(self.history),
+        }
+        write_atomically(self.path, lambda temporary: torch.save(content, temporary))
+
+    def load(self) -> int:
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise ValueError(
+                f"checkpoint {self.path} is truncated or no checkpoint ({error}). "
+                "Delete it to train from the start."
+            ) from error
+        for key, mine in (("architecture", _architecture(self.model)), ("recipe", self.recipe)):
+            if content.get(key) != mine:
+                raise ValueError(
+                    f"checkpoint {self.path} is of another {key}: it holds {content.get(key)}, "
+                    f"but this training has {mine}. Use another file, or delete this one."
+                )
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.generator.set_state(content["generator"])
+        _set_dropout_state(self.model.device, content["dropout"])
+        self.history.__dict__.update(content["history"])
+        return content["step"]
+
+
+def _architecture(model: PixelModel) -> dict:
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    context = repr(getattr(model, "context", None))
+    return {"class": type(model).__name__, "context": context, "shapes": shapes}
+
+
+def _dropout_state(device: torch.device) -> torch.Tensor:
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _set_dropout_state(device: torch.device, state: torch.Tensor) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)
+
+
+@contextmanager
+def _own_randomness(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Seed torch's global randomness from the generator; give back what was afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        yield
+
+
+@contextmanager
+def _training(model: nn.Module) -> Iterator[None]:
+    was_training = model.training
+    model.train()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def _initialize(model: nn.Module) -> None:
+    for module in model.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+
+def _one_step(model, optimizer, rate, tokens, labels, batch_size, generator) -> float:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    chosen = torch.randint(len(tokens), (batch_size,), generator=generator)
+    batch = tokens[chosen].to(model.device).long()
+    batch_labels = None if labels is None else labels[chosen].to(model.device)
+    loss = model.training_loss(batch, batch_labels, generator)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _look(history: History, step: int, losses: list[float], model, held_out, labels) -> None:
+    history.steps.append(step)
+    history.training_loss.append(sum(losses) / len(losses))
+    if held_out is not None:
+        history.held_out_loss.append(evaluate(model, held_out, labels).nats_per_pixel)
+
+
+def _check_finite(loss: float, step: int, rate: float) -> None:
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss became {loss} at step {step + 1} (learning rate {rate:g}). Train with a "
+            "smaller learning rate or a longer warm-up; a checkpoint, where you named one, "
+            "holds the last good state."
+        )
+
+
+def _check_data(model, tokens, labels, held_out, held_out_labels) -> None:
+    model.check_input(tokens, labels)
+    if not len(tokens):
+        raise ValueError("there is no image to train on: tokens has length 0.")
+    if held_out is not None:
+        model.check_input(held_out, held_out_labels)
+    if not model.num_parameters:
+        raise ValueError(f"{type(model).__name__} has no parameters to train.")
+
+
+def _check_recipe(steps, batch_size, optimizer, learning_rate, weight_decay, schedule) -> dict:
+    for name, value in (("steps", steps), ("batch_size", batch_size)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer {optimizer!r} does not exist; choose one of {[*OPTIMIZERS]}.")
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule {schedule!r} does not exist; choose one of {SCHEDULES}.")
+    if not learning_rate > 0 or not weight_decay >= 0:
+        raise ValueError(
+            f"learning_rate ({learning_rate}) must be above 0 and weight_decay ({weight_decay}) "
+            "at least 0."
+        )
+    return {
+        "steps": steps,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+    }

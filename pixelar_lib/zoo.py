@@ -1,0 +1,120 @@
+"""The trained models that ship with the library, and the recorded figures of all trainings."""
+
+import json
+from functools import lru_cache
+
+import safetensors.torch
+
+from pixelar_lib import models
+from pixelar_lib.context import neighbourhood
+from pixelar_lib.runtime import ASSETS, read_asset
+
+
+def list_pretrained() -> list[str]:
+    """Return the names that `load_pretrained` knows.
+
+    Returns:
+        Names, sorted. Each model keeps the contract, on images of 28 x 28.
+    """
+    return sorted(name for name, record in results().items() if record["ships_weights"])
+
+
+def load_pretrained(name: str) -> models.PixelModel:
+    """Return a trained model, on the CPU and in eval mode.
+
+    Args:
+        name: One of `list_pretrained()`.
+
+    Returns:
+        The model, with the weights whose figures `info` tells.
+
+    Raises:
+        ValueError: If no model has that name, its file is truncated or altered, or its
+            weights do not fit the architecture.
+        FileNotFoundError: If the file is missing.
+    """
+    record = info(name)
+    model = build_model(record["model"], record["arguments"])
+    state = safetensors.torch.load(read_asset(f"{name}.safetensors"))
+    load_weights(model, state, name)
+    return model.eval()
+
+
+def info(name: str) -> dict:
+    """Return what is recorded of a trained model: K, figures, recipe, machine, duration.
+
+    Args:
+        name: One of `list_pretrained()`.
+
+    Returns:
+        The record, with `num_bins` (K) and `mnist`, the kind of MNIST it was trained on.
+
+    Raises:
+        ValueError: If no model has that name.
+    """
+    if name not in list_pretrained():
+        raise ValueError(f"no model is called {name!r}; there are {list_pretrained()}.")
+    record = results()[name]
+    num_bins = build_model(record["model"], record["arguments"]).num_bins
+    return {**record, "num_bins": num_bins, "mnist": f"{num_bins} grey levels"}
+
+
+def results() -> dict[str, dict]:
+    """Return the records of all trainings, by name.
+
+    Returns:
+        For each name the recipe, the runs (one a seed: curve, figures on validation and test
+        images, seconds), the commit, the machine and the command that makes it again.
+
+    Raises:
+        ValueError: If a record is truncated or altered.
+    """
+    names = sorted(path.stem for path in ASSETS.glob("*.json"))
+    return {name: json.loads(_record(name)) for name in names}
+
+
+def build_model(class_name: str, arguments: dict) -> models.PixelModel:
+    """Build an untrained model from what a record says of it.
+
+    Args:
+        class_name: A class in `pixelar_lib.models`.
+        arguments: Of its constructor; `neighbourhood` stands for a context of that radius.
+
+    Returns:
+        The model with random weights.
+
+    Raises:
+        ValueError: If there is no such class.
+    """
+    if class_name not in models.__all__:
+        raise ValueError(f"no model class is called {class_name!r} in pixelar_lib.models.")
+    arguments = dict(arguments)
+    radius = arguments.pop("neighbourhood", None)
+    if radius is not None:
+        arguments["context"] = neighbourhood(radius)
+    return getattr(models, class_name)(**arguments)
+
+
+def load_weights(model: models.PixelModel, state: dict, name: str) -> None:
+    """Put weights into a model, as float32, or say why they do not fit.
+
+    Args:
+        model: The model to fill.
+        state: Tensors by name.
+        name: What to call the weights in an error.
+
+    Raises:
+        ValueError: If a tensor is missing, unknown, or of another shape.
+    """
+    try:
+        model.load_state_dict({key: value.float() for key, value in state.items()})
+    except RuntimeError as error:
+        raise ValueError(
+            f"the weights {name!r} are of another architecture than this "
+            f"{type(model).__name__}: {error}"
+        ) from error
+
+
+@lru_cache
+def _record(name: str) -> bytes:
+    return read_asset(f"{name}.json")
