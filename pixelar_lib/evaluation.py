@@ -1,5 +1,6 @@
 """Exact likelihoods of whole images, and the baselines that a model has to beat."""
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -82,16 +83,13 @@ def evaluate(
     """Return the exact likelihood of images under a model, with its standard error.
 
     Args:
-        model: Keeps the contract of `PixelModel`.
-        tokens: long (N, H, W), 0 to K - 1.
-        labels: long (N,) for a conditional model, else None.
+        model, tokens, labels: As for `pixel_losses`.
 
     Returns:
         Nats per pixel and its other units.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors.
-        ValueError: If there is no image, or tokens or labels do not fit the model.
+        TypeError, ValueError: As `pixel_losses` does.
     """
     per_image = pixel_losses(model, tokens, labels).double().mean(dim=(1, 2))
     error = per_image.std() / math.sqrt(len(per_image)) if len(per_image) > 1 else math.nan
@@ -104,16 +102,13 @@ def bits_per_dim(
     """Return the mean over all pixels of the negative log-likelihood, logarithm to base 2.
 
     Args:
-        model: Keeps the contract of `PixelModel`.
-        tokens: long (N, H, W), 0 to K - 1.
-        labels: long (N,) for a conditional model, else None.
+        model, tokens, labels: As for `pixel_losses`.
 
     Returns:
         Bits per dimension; at most log2(K) for a model that is no worse than guessing.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors.
-        ValueError: If there is no image, or tokens or labels do not fit the model.
+        TypeError, ValueError: As `pixel_losses` does.
     """
     return evaluate(model, tokens, labels).bits_per_dim
 
@@ -122,15 +117,7 @@ class UniformBaseline(PixelModel):
     """Every token is as likely as any other: log K nats per pixel, whatever the images."""
 
     def forward(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Return logits that are all zero.
-
-        Args:
-            tokens: long (N, H, W), 0 to K - 1.
-            labels: None.
-
-        Returns:
-            Zeros (N, K, H, W).
-        """
+        """Return logits (N, K, H, W) that are all zero, for tokens long (N, H, W)."""
         self.check_input(tokens, labels)
         num_images, height, width = tokens.shape
         return torch.zeros(num_images, self.num_bins, height, width, device=tokens.device)
@@ -162,15 +149,7 @@ class PixelFrequencyBaseline(PixelModel):
         self.register_buffer("log_frequencies", (smoothed / smoothed.sum(dim=0)).log().float())
 
     def forward(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the logarithm of each position's frequencies.
-
-        Args:
-            tokens: long (N, H, W), 0 to K - 1.
-            labels: None.
-
-        Returns:
-            Logits (N, K, H, W).
-        """
+        """Return the log frequencies (N, K, H, W) of each position, for tokens long (N, H, W)."""
         self.check_input(tokens, labels)
         return self.log_frequencies.expand(len(tokens), -1, -1, -1)
 
@@ -202,6 +181,7 @@ class KGramBaseline(WindowModel):
         if (num_bins + 1) ** k * num_bins >= 2**63:
             raise ValueError(f"runs of {k} tokens out of {num_bins + 1} do not fit in 63 bits.")
         self.smoothing = smoothing
+        self.order = k
         flat = tokens.long().flatten(1)  # (N, H W)
         padded = F.pad(flat, (k, 0), value=self.start_token)
         runs = torch.zeros_like(flat)
@@ -210,6 +190,21 @@ class KGramBaseline(WindowModel):
                 earlier = padded[:, k - order : k - order + flat.shape[1]]
                 runs = runs + earlier * (num_bins + 1) ** (order - 1)
             self._count(order, runs.flatten(), flat.flatten())
+
+    def truncated(self, k: int) -> "KGramBaseline":
+        """Return the model of shorter runs, made of the same counts.
+
+        Args:
+            k: Length of its longest run, 0 to that of this model; else a ValueError.
+
+        Returns:
+            A model that shares this one's tables.
+        """
+        if not 0 <= k <= self.order:
+            raise ValueError(f"k is {k}; this model counted runs of 0 to {self.order} tokens.")
+        shorter = copy.copy(self)
+        shorter.order = k
+        return shorter
 
     def _count(self, order: int, runs: torch.Tensor, following: torch.Tensor) -> None:
         pairs, counts = torch.unique(runs * self.num_bins + following, return_counts=True)
@@ -234,7 +229,7 @@ class KGramBaseline(WindowModel):
         probabilities = torch.full((len(contexts), self.num_bins), 1 / self.num_bins).to(
             runs.device
         )
-        for order in range(self.context.length + 1):
+        for order in range(self.order + 1):
             if order:
                 runs = runs + contexts[:, -order] * (self.num_bins + 1) ** (order - 1)
             counts = self._look_up(order, runs)

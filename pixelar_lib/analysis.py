@@ -1,0 +1,243 @@
+"""Numbers about data and models: entropy, distortion, calibration, where the loss sits."""
+
+from dataclasses import dataclass
+
+import torch
+
+from pixelar_lib.context import raster, targets, windows
+from pixelar_lib.evaluation import IMAGES_PER_CHUNK, KGramBaseline, evaluate, pixel_losses
+from pixelar_lib.models import PixelModel, evaluating
+from pixelar_lib.quantization import check_tokens, dequantize, quantize
+from pixelar_lib.sampling import Trace, sample_with_trace
+
+
+def entropy(probabilities: torch.Tensor) -> torch.Tensor:
+    """Return the entropy of distributions: 0 when one token is certain, log K when all are alike.
+
+    Args:
+        probabilities: float (..., K), each row summing to 1.
+
+    Returns:
+        float (...), nats.
+    """
+    return torch.special.entr(probabilities).sum(dim=-1)
+
+
+def token_frequencies(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:
+    """Return how often each token occurs, whatever its position.
+
+    Args:
+        tokens: integer tensor of any shape, 0 to K - 1.
+        num_bins: K.
+
+    Returns:
+        float64 (K,), summing to 1.
+
+    Raises:
+        TypeError: If tokens is no integer tensor.
+        ValueError: If a token is out of range or there is none.
+    """
+    check_tokens(tokens, num_bins)
+    if not tokens.numel():
+        raise ValueError("there are no tokens to count.")
+    return torch.bincount(tokens.flatten(), minlength=num_bins).double() / tokens.numel()
+
+
+def quantization_error(images: torch.Tensor, num_bins: int) -> float:
+    """Return how far, on average, a pixel moves when it is quantized and turned back.
+
+    Args:
+        images: uint8 of any shape.
+        num_bins: K, 2 to 256.
+
+    Returns:
+        Root mean squared difference, in grey levels of 0 to 255.
+
+    Raises:
+        TypeError: If images is no tensor of intensities.
+        ValueError: If K is out of range.
+    """
+    back = dequantize(quantize(images, num_bins), num_bins).double() * 255
+    return float((back - images.double()).square().mean().sqrt())
+
+
+def context_length_losses(
+    tokens: torch.Tensor, held_out: torch.Tensor, num_bins: int, lengths: list[int]
+) -> list[float]:
+    """Return how well counting predicts a pixel from the k pixels before it, for several k.
+
+    Args:
+        tokens: long (N, H, W), the images whose runs are counted.
+        held_out: long (M, H, W), the images to predict.
+        num_bins: K.
+        lengths: Context lengths k, 0 or more.
+
+    Returns:
+        For each k the mean negative log-likelihood on the held-out images, nats per pixel: an
+        upper bound on the entropy of a pixel given the k before it.
+
+    Raises:
+        TypeError: If tokens are no integer tensors.
+        ValueError: If a token or a length is out of range.
+    """
+    model = KGramBaseline(tokens, num_bins, max(1, *lengths))
+    return [evaluate(model.truncated(length), held_out).nats_per_pixel for length in lengths]
+
+
+def trace_images(
+    model: PixelModel, tokens: torch.Tensor, labels: torch.Tensor | None = None
+) -> Trace:
+    """Return what a model thinks of each pixel of given images, as `sample_with_trace` does.
+
+    Args:
+        model: Keeps the contract of `PixelModel`.
+        tokens: long (N, H, W).
+        labels: long (N,) for a conditional model, else None.
+
+    Returns:
+        The tokens, the probability of each, and the entropy of each prediction in nats.
+
+    Raises:
+        TypeError: If tokens or labels are no integer tensors.
+        ValueError: If tokens or labels do not fit the model.
+    """
+    return sample_with_trace(model, len(tokens), known=tokens, labels=labels)
+
+
+def loss_by_position(
+    model: PixelModel, tokens: torch.Tensor, labels: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return where in the image the loss sits.
+
+    Args:
+        model: Keeps the contract of `PixelModel`.
+        tokens: long (N, H, W).
+        labels: long (N,) for a conditional model, else None.
+
+    Returns:
+        float (H, W), mean nats of each position; its mean is the model's nats per pixel.
+
+    Raises:
+        TypeError: If tokens or labels are no integer tensors.
+        ValueError: If tokens or labels do not fit the model.
+    """
+    return pixel_losses(model, tokens, labels).mean(dim=0)
+
+
+def receptive_field(
+    model: PixelModel, row: int, column: int, height: int, width: int
+) -> torch.Tensor:
+    """Measure by gradient which pixels the prediction at (row, column) depends on.
+
+    Args:
+        model: Keeps the contract and implements `embed` and `predict`.
+        row: Row of the predicted pixel.
+        column: Column of the predicted pixel.
+        height: Rows of the image.
+        width: Columns of the image.
+
+    Returns:
+        bool (height, width): where the gradient is not zero for some image of random tokens.
+    """
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(model.num_bins, (16, height, width), generator=generator)
+    was_training = model.training
+    embedded = model.eval().embed(tokens.to(model.device)).detach().requires_grad_()
+    weights = torch.rand(model.num_bins, generator=generator).to(model.device)
+    logits = model.predict(embedded)[:, :, row, column]  # (16, K)
+    (gradient,) = torch.autograd.grad((logits * weights).sum(), embedded)
+    model.train(was_training)
+    return (gradient != 0).any(dim=-1).any(dim=0).cpu()
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far a model's confidence can be trusted, in groups of similar confidence.
+
+    Attributes:
+        confidence: float (G,), mean predicted probability of the likeliest token.
+        accuracy: float (G,), how often that token was right.
+        count: long (G,), predictions in the group; groups without any are left out.
+    """
+
+    confidence: torch.Tensor
+    accuracy: torch.Tensor
+    count: torch.Tensor
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean gap between confidence and accuracy, weighted by count, 0 to 1."""
+        gap = (self.confidence - self.accuracy).abs()
+        return float((gap * self.count).sum() / self.count.sum())
+
+
+def reliability_table(
+    model: PixelModel,
+    tokens: torch.Tensor,
+    labels: torch.Tensor | None = None,
+    num_groups: int = 10,
+) -> Reliability:
+    """Compare how sure a model is of its likeliest token with how often it is right.
+
+    Args:
+        model: Keeps the contract of `PixelModel`.
+        tokens: long (N, H, W).
+        labels: long (N,) for a conditional model, else None.
+        num_groups: Equal steps of confidence between 0 and 1.
+
+    Returns:
+        Confidence, accuracy and count of each group that has any prediction. The method is
+        that of Guo et al., On Calibration of Modern Neural Networks, 2017.
+
+    Raises:
+        TypeError: If tokens or labels are no integer tensors.
+        ValueError: If tokens or labels do not fit the model.
+    """
+    sums = torch.zeros(3, num_groups, dtype=torch.float64)
+    with evaluating(model):
+        for start in range(0, len(tokens), IMAGES_PER_CHUNK):
+            part = slice(start, start + IMAGES_PER_CHUNK)
+            chunk = tokens[part].to(model.device)
+            chunk_labels = None if labels is None else labels[part].to(model.device)
+            confidence, guess = model(chunk, chunk_labels).softmax(dim=1).max(dim=1)
+            confidence, right = confidence.cpu().flatten().double(), (guess == chunk).cpu()
+            group = (confidence * num_groups).long().clamp(max=num_groups - 1)
+            for row, values in enumerate((confidence, right.flatten().double())):
+                sums[row].index_add_(0, group, values)
+            sums[2] += torch.bincount(group, minlength=num_groups)
+    sums = sums[:, sums[2] > 0]
+    return Reliability(sums[0] / sums[2], sums[1] / sums[2], sums[2].long())
+
+
+def distinct_windows(tokens: torch.Tensor, num_bins: int, k: int) -> tuple[int, int]:
+    """Count the raster windows of images, and how many of them differ.
+
+    Args:
+        tokens: long (N, H, W).
+        num_bins: K, which is the start token.
+        k: Length of the window.
+
+    Returns:
+        Number of windows, and number of different ones.
+    """
+    contexts = windows(tokens, raster(k), num_bins).flatten(0, 1)
+    return len(contexts), len(torch.unique(contexts, dim=0))
+
+
+def next_token_counts(
+    tokens: torch.Tensor, num_bins: int, window: torch.Tensor, k: int
+) -> torch.Tensor:
+    """Count what follows one raster window wherever it occurs.
+
+    Args:
+        tokens: long (N, H, W).
+        num_bins: K, which is the start token.
+        window: long (k,), tokens 0 to K.
+        k: Length of the window.
+
+    Returns:
+        long (K,), how often each token followed.
+    """
+    contexts = windows(tokens, raster(k), num_bins)  # (N, H W, k)
+    following = targets(tokens)[(contexts == window).all(dim=-1)]
+    return torch.bincount(following, minlength=num_bins)

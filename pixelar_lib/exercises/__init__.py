@@ -1,0 +1,1 @@
+"""The checkers that the chapters' exercises call, one file a chapter."""

@@ -1,0 +1,149 @@
+"""Explorers with sliders, for readers who run a kernel; they draw with `plotting`.
+
+Each explorer also carries the picture of its first state, so that a page without a kernel
+shows something. Only what ipywidgets 7 and 8 share is used.
+"""
+
+import base64
+import io
+from collections.abc import Callable
+
+import ipywidgets
+import torch
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from pixelar_lib import plotting
+from pixelar_lib.analysis import entropy, quantization_error
+from pixelar_lib.models import PixelModel
+from pixelar_lib.quantization import dequantize, quantize
+from pixelar_lib.sampling import next_token_distribution
+
+
+class Explorer(ipywidgets.VBox):
+    """Sliders above a figure that follows them.
+
+    Attributes:
+        sliders: The sliders, by the name of the argument that each one sets.
+        figure: The figure on show.
+    """
+
+    def __init__(self, draw: Callable[..., Figure], sliders: dict[str, ipywidgets.Widget]) -> None:
+        """Show the first figure and follow the sliders.
+
+        Args:
+            draw: Called with the value of each slider by name; returns the figure.
+            sliders: By the names of the arguments of `draw`.
+        """
+        self.sliders = sliders
+        self.figure = None
+        self._draw = draw
+        self._screen = ipywidgets.Output()
+        super().__init__([*sliders.values(), self._screen])
+        for slider in sliders.values():
+            slider.observe(self._follow, names="value")
+        self._follow()
+
+    def _follow(self, change: dict | None = None) -> None:
+        values = {name: slider.value for name, slider in self.sliders.items()}
+        self.figure = self._draw(**values)
+        self._screen.clear_output(wait=True)
+        with self._screen:
+            display(self.figure)
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict | tuple:
+        """Return the widget with its first picture beside it, for pages without a kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        picture = io.BytesIO()
+        self.figure.savefig(picture, format="png")
+        bundle["image/png"] = base64.b64encode(picture.getvalue()).decode()
+        return bundle
+
+
+def explore_bins(image: torch.Tensor) -> Explorer:
+    """Slide the number of bins and see one image with that many greys.
+
+    Args:
+        image: uint8 (H, W).
+
+    Returns:
+        The explorer; its slider is "num_bins", 2 to 256.
+    """
+
+    def draw(num_bins: int) -> Figure:
+        tokens = quantize(image, num_bins)
+        back = dequantize(tokens, num_bins)
+        lost = (back * 255 - image.float()).abs() / 255
+        return plotting.image_grid(
+            torch.stack([image.float() / 255, back, lost]),
+            f"{num_bins} bins: {len(tokens.unique())} of them occur, "
+            f"error {quantization_error(image, num_bins):.1f} of 255",
+            columns=3,
+            captions=["original", "quantized", "lost"],
+            cell=1.9,
+        )
+
+    return Explorer(draw, {"num_bins": _slider("bins K", 16, 2, 256)})
+
+
+def explore_context(model: PixelModel, image: torch.Tensor) -> Explorer:
+    """Move over the image and see which pixels the model sees there.
+
+    Args:
+        model: Keeps the contract; its stated receptive field is shown.
+        image: uint8 (H, W).
+
+    Returns:
+        The explorer; its sliders are "row" and "column".
+    """
+    height, width = image.shape
+
+    def draw(row: int, column: int) -> Figure:
+        seen = model.receptive_field(row, column, height, width)
+        title = f"pixel ({row}, {column}) sees {int(seen.sum())} pixels"
+        return plotting.context_picture(image, [seen], [title], row, column)
+
+    sliders = {
+        "row": _slider("row", height // 2, 0, height - 1),
+        "column": _slider("column", width // 2, 0, width - 1),
+    }
+    return Explorer(draw, sliders)
+
+
+def explore_temperature(logits: torch.Tensor) -> Explorer:
+    """Slide the temperature and see the distribution that a pixel is drawn from.
+
+    Args:
+        logits: float (K,), a model's prediction for one pixel.
+
+    Returns:
+        The explorer; its slider is "temperature", 0 to 3.
+    """
+    names = [str(token) for token in range(len(logits))]
+
+    def draw(temperature: float) -> Figure:
+        probabilities = next_token_distribution(logits, temperature)
+        return plotting.bar_chart(
+            {"probability": probabilities.tolist()},
+            names,
+            f"temperature {temperature:.1f}: entropy {entropy(probabilities):.2f} nats",
+            xlabel="token",
+            ylabel="probability",
+        )
+
+    slider = ipywidgets.FloatSlider(
+        value=1.0,
+        min=0.0,
+        max=3.0,
+        step=0.1,
+        description="temperature",
+        continuous_update=False,
+        style={"description_width": "initial"},
+    )
+    return Explorer(draw, {"temperature": slider})
+
+
+def _slider(name: str, value: int, smallest: int, largest: int) -> ipywidgets.IntSlider:
+    return ipywidgets.IntSlider(
+        value=value, min=smallest, max=largest, description=name, continuous_update=False
+    )
