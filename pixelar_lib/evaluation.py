@@ -83,7 +83,9 @@ def evaluate(
     """Return the exact likelihood of images under a model, with its standard error.
 
     Args:
-        model, tokens, labels: As for `pixel_losses`.
+        model: Keeps the contract of `PixelModel`.
+        tokens: long (N, H, W), 0 to K - 1.
+        labels: long (N,) for a conditional model, else None.
 
     Returns:
         Nats per pixel and its other units.
@@ -102,7 +104,9 @@ def bits_per_dim(
     """Return the mean over all pixels of the negative log-likelihood, logarithm to base 2.
 
     Args:
-        model, tokens, labels: As for `pixel_losses`.
+        model: Keeps the contract of `PixelModel`.
+        tokens: long (N, H, W), 0 to K - 1.
+        labels: long (N,) for a conditional model, else None.
 
     Returns:
         Bits per dimension; at most log2(K) for a model that is no worse than guessing.
@@ -138,8 +142,7 @@ class PixelFrequencyBaseline(PixelModel):
             smoothing: Added to each count, above 0, so that no token is impossible.
 
         Raises:
-            TypeError: If tokens is no integer tensor.
-            ValueError: If a token is out of range or smoothing is not above 0.
+            TypeError, ValueError: If tokens or smoothing are not as described.
         """
         super().__init__(num_bins, image_size=tuple(tokens.shape[1:]))
         check_tokens(tokens, num_bins)
@@ -172,8 +175,7 @@ class KGramBaseline(WindowModel):
             smoothing: s, how often the shorter run's estimate counts, above 0.
 
         Raises:
-            TypeError: If tokens is no integer tensor.
-            ValueError: If a token is out of range, k too long, or smoothing not above 0.
+            TypeError, ValueError: If tokens, k or smoothing are not as described.
         """
         super().__init__(num_bins, raster(k))
         check_tokens(tokens, num_bins)
@@ -196,9 +198,6 @@ class KGramBaseline(WindowModel):
 
         Args:
             k: Length of its longest run, 0 to that of this model; else a ValueError.
-
-        Returns:
-            A model that shares this one's tables.
         """
         if not 0 <= k <= self.order:
             raise ValueError(f"k is {k}; this model counted runs of 0 to {self.order} tokens.")

@@ -43,6 +43,9 @@ class Renderer(MystRenderer):
         yield from ["```", ""]
         for child in self.get_children(item, {"class", "data", "exception", "function"}):
             yield from self.render_item(child["full_name"])
+        for child in self.get_children(item, {"module"}):
+            yield from [f"```{{rubric}} {child['full_name'].split('.', 1)[1]}", "```", ""]
+            yield from self.render_item(child["full_name"])
 
 
 def setup(app):
