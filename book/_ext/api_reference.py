@@ -48,5 +48,15 @@ class Renderer(MystRenderer):
             yield from self.render_item(child["full_name"])
 
 
+def link_alias(app, env, node, contnode):
+    """Link a type in a signature that is no class but a documented alias (x = A | B)."""
+    if (node["refdomain"], node["reftype"]) == ("py", "class"):
+        return env.get_domain("py").resolve_xref(
+            env, node["refdoc"], app.builder, "data", node["reftarget"], node, contnode
+        )
+    return None
+
+
 def setup(app):
+    app.connect("missing-reference", link_alias)
     return {"parallel_read_safe": True}
