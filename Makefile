@@ -29,6 +29,8 @@ help:
 
 book: .venv/book/installed
 	$(BOOK) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going --all --quiet
+	@# Of MathJax the pages load tex-chtml.js and what it asks for; the other bundles are 12 MB.
+	@cd _build/html/_static/mathjax && rm -rf mml-*.js tex-mml-*.js tex-svg*.js tex-chtml-*.js output/svg*
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 test: .venv/test/installed
