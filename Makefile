@@ -14,7 +14,7 @@ unexport MPLBACKEND PIXELAR_SEED_OFFSET
 export PIXELAR_DEVICE := cpu
 NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
-.PHONY: help book test test-variants notebooks lint clean
+.PHONY: help book test test-variants notebooks lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "                     (VARIANT=threads|avx2|seed for one, NOTEBOOKS=\"notebooks/...\" for some)"
 	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
 	@echo "make lint            ruff on the library, the tests, the experiments and the notebooks"
+	@echo "make format          mend what lint can mend (then make notebooks, if it touched one)"
 	@echo "make clean           remove the environments and all that was built"
 	@echo "Variables: PYTHON=python3.12 picks an interpreter, PIP_ARGS=\"...\" goes to pip install."
 
@@ -54,6 +55,10 @@ notebooks: .venv/test/installed
 lint: .venv/test/installed
 	$(TEST) -m ruff check .
 	$(TEST) -m ruff format --check .
+
+format: .venv/test/installed
+	$(TEST) -m ruff check --fix .
+	$(TEST) -m ruff format .
 
 clean:
 	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info

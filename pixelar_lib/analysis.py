@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from pixelar_lib.context import raster, targets, windows
-from pixelar_lib.evaluation import IMAGES_PER_CHUNK, KGramBaseline, evaluate, pixel_losses
+from pixelar_lib.evaluation import IMAGES_PER_CHUNK, KGramBaseline, pixel_losses
 from pixelar_lib.models import PixelModel, evaluating
 from pixelar_lib.quantization import check_tokens, dequantize, quantize
 from pixelar_lib.sampling import Trace, sample_with_trace
@@ -62,26 +62,31 @@ def quantization_error(images: torch.Tensor, num_bins: int) -> float:
 
 
 def context_length_losses(
-    tokens: torch.Tensor, held_out: torch.Tensor, num_bins: int, lengths: list[int]
+    tokens: torch.Tensor, held_out: torch.Tensor, num_bins: int, longest: int
 ) -> list[float]:
-    """Return how well counting predicts a pixel from the k pixels before it, for several k.
+    """Return how well counting predicts a pixel from the k pixels before it, for k = 0, 1, ...
 
     Args:
         tokens: long (N, H, W), the images whose runs are counted.
         held_out: long (M, H, W), the images to predict.
         num_bins: K.
-        lengths: Context lengths k, 0 or more.
+        longest: The largest k, at least 1.
 
     Returns:
-        For each k the mean negative log-likelihood on the held-out images, nats per pixel: an
-        upper bound on the entropy of a pixel given the k before it.
+        longest + 1 numbers: for each k the mean negative log-likelihood on the held-out
+        images, nats per pixel. It is an upper bound on the entropy of a pixel given the k
+        pixels before it.
 
     Raises:
-        TypeError: If tokens are no integer tensors.
-        ValueError: If a token or a length is out of range.
+        TypeError, ValueError: As `KGramBaseline` and `context.windows` do.
     """
-    model = KGramBaseline(tokens, num_bins, max(1, *lengths))
-    return [evaluate(model.truncated(length), held_out).nats_per_pixel for length in lengths]
+    model = KGramBaseline(tokens, num_bins, longest)
+    contexts = windows(held_out, model.context, model.start_token)  # (M, H W, longest)
+    following = targets(held_out)[..., None]  # (M, H W, 1)
+    return [
+        float(-estimate.gather(-1, following).double().log().mean())
+        for estimate in model.estimates(contexts)
+    ]
 
 
 def trace_images(

@@ -1,5 +1,7 @@
 """The state of a training on disk, so that a killed one goes on to the same result."""
 
+import io
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -33,6 +35,7 @@ class Checkpoint:
         optimizer: Its optimizer.
         generator: Draws the batches.
         history: Losses so far.
+        recent: Training losses since the last look.
         recipe: What must be the same when the training goes on.
         path: The file.
     """
@@ -41,6 +44,7 @@ class Checkpoint:
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     history: History
+    recent: list[float]
     recipe: dict
     path: Path
 
@@ -62,8 +66,11 @@ class Checkpoint:
             "generator": self.generator.get_state(),
             "dropout": _dropout_state(self.model.device),
             "history": asdict(self.history),
+            "recent": self.recent,
         }
-        write_atomically(self.path, lambda temporary: torch.save(content, temporary))
+        buffer = io.BytesIO()  # torch's own writer hides which error the disk gave
+        torch.save(content, buffer)
+        write_atomically(self.path, lambda temporary: temporary.write_bytes(buffer.getvalue()))
 
     def load(self) -> int:
         """Put the file's state into model, optimizer, generator and history.
@@ -76,29 +83,54 @@ class Checkpoint:
         """
         try:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
+            parts = {name: dict(content[name]) for name in ("architecture", "recipe")}
         except Exception as error:  # torch raises many kinds for a damaged file
             raise ValueError(
                 f"checkpoint {self.path} is truncated or no checkpoint ({error}). "
                 "Delete it to train from the start."
             ) from error
-        for key, mine in (("architecture", _architecture(self.model)), ("recipe", self.recipe)):
-            if content.get(key) != mine:
-                raise ValueError(
-                    f"checkpoint {self.path} is of another {key}: it holds {content.get(key)}, "
-                    f"but this training has {mine}. Use another file, or delete this one."
-                )
+        self._check_same("architecture", parts["architecture"], _architecture(self.model))
+        self._check_same("recipe", parts["recipe"], self.recipe)
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.generator.set_state(content["generator"])
         _set_dropout_state(self.model.device, content["dropout"])
         self.history.__dict__.update(content["history"])
+        self.recent[:] = content["recent"]
         return content["step"]
+
+    def _check_same(self, what: str, theirs: dict, mine: dict) -> None:
+        differences = [
+            f"{name} is {theirs.get(name)} there and {mine.get(name)} here"
+            for name in theirs | mine
+            if theirs.get(name) != mine.get(name)
+        ]
+        if differences:
+            raise ValueError(
+                f"checkpoint {self.path} is of another {what}: {'; '.join(differences)}. "
+                "Use another file, or delete this one to train from the start."
+            )
+
+
+def fingerprint(*tensors: torch.Tensor | None) -> int:
+    """Return a number that tells one data set from another.
+
+    Args:
+        tensors: Of any shape and dtype, or None.
+
+    Returns:
+        Their CRC-32.
+    """
+    total = 0
+    for tensor in tensors:
+        if tensor is not None:
+            total = zlib.crc32(tensor.cpu().contiguous().numpy(), total)
+    return total
 
 
 def _architecture(model: PixelModel) -> dict:
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    context = repr(getattr(model, "context", None))
-    return {"class": type(model).__name__, "context": context, "shapes": shapes}
+    return {"structure": repr(model), **shapes}
 
 
 def _dropout_state(device: torch.device) -> torch.Tensor:

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import torch
 
+from pixelar_lib.quantization import check_integers
+
 OUTSIDE = -1  # marks a position before or beside the image: the start token stands there
 
 
@@ -87,7 +89,7 @@ def raster(k: int) -> Raster:
         TypeError: If k is no integer.
         ValueError: If k is below 1.
     """
-    return Raster(_positive_integer(k, "k"))
+    return Raster(positive_integer(k, "k"))
 
 
 def neighbourhood(radius: int) -> Neighbourhood:
@@ -103,7 +105,7 @@ def neighbourhood(radius: int) -> Neighbourhood:
         TypeError: If the radius is no integer.
         ValueError: If the radius is below 1.
     """
-    return Neighbourhood(_positive_integer(radius, "radius"))
+    return Neighbourhood(positive_integer(radius, "radius"))
 
 
 def windows(
@@ -178,17 +180,29 @@ def positions(context: Context, height: int, width: int) -> torch.Tensor:
     return context.positions(height, width)
 
 
-def _positive_integer(value: int, name: str) -> int:
+def positive_integer(value: int, name: str) -> int:
+    """Return the value, having checked that it is an integer of at least 1.
+
+    Args:
+        value: What was given.
+        name: What to call it in an error.
+
+    Returns:
+        The value.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is below 1.
+    """
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}.")
     if value < 1:
-        raise ValueError(f"{name} is {value}; a context needs at least 1.")
+        raise ValueError(f"{name} is {value}; it must be at least 1.")
     return value
 
 
 def _check_images(tokens: torch.Tensor) -> None:
-    if not isinstance(tokens, torch.Tensor) or tokens.is_floating_point():
-        raise TypeError("tokens must be an integer tensor; make one with quantize(images, K).")
+    check_integers(tokens)
     if tokens.ndim != 3:
         raise ValueError(f"tokens must have shape (N, H, W), not {tuple(tokens.shape)}.")
 

@@ -10,6 +10,7 @@ import lzma
 import os
 import tempfile
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,8 @@ def load_mnist(split: str, source: str = "bundled", root: str | Path | None = No
             raise ValueError("root is for source='full'; the bundled digits need none.")
         return _load_bundled(split)
     if source == "full":
-        return _load_full(split, Path(root or os.environ.get("PIXELAR_DATA") or default_root()))
+        root = Path(root or os.environ.get("PIXELAR_DATA") or default_root())
+        return _load_full(split, root.expanduser())
     raise ValueError(f"source {source!r} does not exist; choose 'bundled' or 'full'.")
 
 
@@ -118,7 +120,7 @@ def _download(root: Path) -> None:
                 file = Path(temporary) / "MNIST" / "raw" / name
                 read_verified(file, sha256)
                 os.replace(file, raw / name)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
         raise FileNotFoundError(
             f"the full MNIST is not in {raw}, and downloading it there failed ({error}). Check "
             "the network, the disk space and whether the folder can be written; or set root= or "

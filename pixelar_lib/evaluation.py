@@ -1,7 +1,7 @@
 """Exact likelihoods of whole images, and the baselines that a model has to beat."""
 
-import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -144,9 +144,8 @@ class PixelFrequencyBaseline(PixelModel):
         Raises:
             TypeError, ValueError: If tokens or smoothing are not as described.
         """
+        _check_counting(tokens, num_bins, smoothing)
         super().__init__(num_bins, image_size=tuple(tokens.shape[1:]))
-        check_tokens(tokens, num_bins)
-        _check_smoothing(smoothing)
         counts = [(tokens == token).sum(dim=0) for token in range(num_bins)]
         smoothed = torch.stack(counts).double() + smoothing  # (K, H, W)
         self.register_buffer("log_frequencies", (smoothed / smoothed.sum(dim=0)).log().float())
@@ -177,13 +176,11 @@ class KGramBaseline(WindowModel):
         Raises:
             TypeError, ValueError: If tokens, k or smoothing are not as described.
         """
+        _check_counting(tokens, num_bins, smoothing)
         super().__init__(num_bins, raster(k))
-        check_tokens(tokens, num_bins)
-        _check_smoothing(smoothing)
         if (num_bins + 1) ** k * num_bins >= 2**63:
             raise ValueError(f"runs of {k} tokens out of {num_bins + 1} do not fit in 63 bits.")
         self.smoothing = smoothing
-        self.order = k
         flat = tokens.long().flatten(1)  # (N, H W)
         padded = F.pad(flat, (k, 0), value=self.start_token)
         runs = torch.zeros_like(flat)
@@ -193,21 +190,10 @@ class KGramBaseline(WindowModel):
                 runs = runs + earlier * (num_bins + 1) ** (order - 1)
             self._count(order, runs.flatten(), flat.flatten())
 
-    def truncated(self, k: int) -> "KGramBaseline":
-        """Return the model of shorter runs, made of the same counts.
-
-        Args:
-            k: Length of its longest run, 0 to that of this model; else a ValueError.
-        """
-        if not 0 <= k <= self.order:
-            raise ValueError(f"k is {k}; this model counted runs of 0 to {self.order} tokens.")
-        shorter = copy.copy(self)
-        shorter.order = k
-        return shorter
-
     def _count(self, order: int, runs: torch.Tensor, following: torch.Tensor) -> None:
         pairs, counts = torch.unique(runs * self.num_bins + following, return_counts=True)
-        keys, rows = torch.unique(pairs // self.num_bins, return_inverse=True)
+        runs = pairs // self.num_bins  # sorted, as the pairs are
+        keys, rows = torch.unique_consecutive(runs, return_inverse=True)
         table = torch.zeros(len(keys), self.num_bins)
         table[rows, pairs % self.num_bins] = counts.float()
         self.register_buffer(f"keys_{order}", keys)
@@ -222,29 +208,40 @@ class KGramBaseline(WindowModel):
         Returns:
             Logits, float (..., K): logarithms of the smoothed frequencies.
         """
-        shape = contexts.shape[:-1]
-        contexts = contexts.flatten(0, -2)  # (M, k)
-        runs = torch.zeros(len(contexts), dtype=torch.long, device=contexts.device)
-        probabilities = torch.full((len(contexts), self.num_bins), 1 / self.num_bins).to(
-            runs.device
-        )
-        for order in range(self.order + 1):
+        *_, longest = self.estimates(contexts)  # each leans on the one before
+        return longest.log()
+
+    def estimates(self, contexts: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield the estimates p_0, p_1, ... p_k, which use 0, 1, ... k tokens of each window.
+
+        Args:
+            contexts: long (..., k), tokens 0 to K, where K is the start token.
+
+        Yields:
+            Probabilities, float (..., K).
+        """
+        runs = torch.zeros_like(contexts[..., 0])
+        probabilities = torch.tensor(1 / self.num_bins, device=contexts.device)
+        for order in range(self.context.length + 1):
             if order:
-                runs = runs + contexts[:, -order] * (self.num_bins + 1) ** (order - 1)
+                runs = runs + contexts[..., -order] * (self.num_bins + 1) ** (order - 1)
             counts = self._look_up(order, runs)
-            total = counts.sum(dim=1, keepdim=True)
+            total = counts.sum(dim=-1, keepdim=True)
             probabilities = (counts + self.smoothing * probabilities) / (total + self.smoothing)
-        return probabilities.log().view(*shape, self.num_bins)
+            yield probabilities
 
     def _look_up(self, order: int, runs: torch.Tensor) -> torch.Tensor:
         keys, counts = self.get_buffer(f"keys_{order}"), self.get_buffer(f"counts_{order}")
         rows = torch.searchsorted(keys, runs).clamp(max=len(keys) - 1)
-        return counts[rows] * (keys[rows] == runs)[:, None]  # zeros where the run is new
+        return counts[rows] * (keys[rows] == runs)[..., None]  # zeros where the run is new
 
 
-def _check_smoothing(smoothing: float) -> None:
-    if not smoothing > 0:
+def _check_counting(tokens: torch.Tensor, num_bins: int, smoothing: float) -> None:
+    check_tokens(tokens, num_bins)
+    if tokens.ndim != 3 or not tokens.numel():
+        raise ValueError(f"counting needs images (N, H, W), not tokens {tuple(tokens.shape)}.")
+    if not 0 < smoothing < math.inf:
         raise ValueError(
-            f"smoothing is {smoothing}; it must be above 0, or a token that was "
+            f"smoothing is {smoothing}; it must be finite and above 0, or a token that was "
             "never seen would cost infinitely many nats."
         )

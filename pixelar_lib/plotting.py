@@ -78,7 +78,7 @@ def number_grids(
             ink = "black" if value > middle else "white"
             text = format(value.item(), number_format)
             axis.text(column, row, text, ha="center", va="center", color=ink, fontsize="small")
-        axis.set(title=name, xticks=[], yticks=[])
+        axis.set(title=name, xticks=[], yticks=[], frame_on=False)
     figure.suptitle(title, fontsize="medium")
     return figure
 

@@ -7,6 +7,7 @@ Approach"); the rule here is in integers, so that white never becomes the start 
 import torch
 
 MIN_BINS, MAX_BINS = 2, 256
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def quantize(images: torch.Tensor, num_bins: int) -> torch.Tensor:
@@ -77,17 +78,29 @@ def check_tokens(tokens: torch.Tensor, num_bins: int) -> None:
         ValueError: If a token is out of range.
     """
     check_num_bins(num_bins)
-    if not isinstance(tokens, torch.Tensor):
-        raise TypeError(f"tokens must be a torch.Tensor, not {type(tokens).__name__}.")
-    if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
-        raise TypeError(
-            f"tokens are integers, but the dtype is {tokens.dtype}; quantize(images, "
-            f"{num_bins}) makes tokens from intensities."
-        )
+    check_integers(tokens)
     if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < num_bins:
         raise ValueError(
             f"tokens range from {int(tokens.min())} to {int(tokens.max())}; with "
             f"{num_bins} bins they must be 0 to {num_bins - 1}. Were they made with another K?"
+        )
+
+
+def check_integers(tokens: torch.Tensor) -> None:
+    """Raise unless `tokens` is an integer tensor.
+
+    Args:
+        tokens: Should be a tensor of any shape, uint8, int8, int16, int32 or int64 (long).
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if not isinstance(tokens, torch.Tensor):
+        raise TypeError(f"tokens must be a torch.Tensor, not {type(tokens).__name__}.")
+    if tokens.dtype not in INTEGERS:
+        raise TypeError(
+            f"tokens have dtype {tokens.dtype}, which is none of the integers long, int32, int16, "
+            "int8 or uint8; quantize(images, num_bins) makes tokens from intensities."
         )
 
 

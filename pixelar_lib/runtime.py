@@ -2,8 +2,9 @@
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -50,15 +51,16 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         ValueError: If the device has no such name or is not on this machine.
     """
     wanted = os.environ.get("PIXELAR_DEVICE", "auto") if str(device) == "auto" else device
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if str(wanted) == "auto":
-        return torch.device(next((name for name, there in available.items() if there), "cpu"))
+        return torch.device(next((name for name, count in counts.items() if count), "cpu"))
+    counts["cpu"] = 1
     try:
         chosen = torch.device(wanted)
-    except RuntimeError:
-        chosen = None
-    if chosen is None or not (chosen.type == "cpu" or available.get(chosen.type)):
-        there = ["cpu", *(name for name, is_there in available.items() if is_there)]
+    except (RuntimeError, TypeError):  # torch knows no such device
+        chosen = torch.device("meta")
+    if (chosen.index or 0) >= counts.get(chosen.type, 0):
+        there = sorted(name for name, count in counts.items() if count)
         raise ValueError(
             f"device {str(wanted)!r} is not on this machine; use 'auto' or one of {there} "
             "(also check the environment variable PIXELAR_DEVICE)."
@@ -78,11 +80,9 @@ def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
             `path` before is then still there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         os.replace(temporary, path)
     except OSError as error:
@@ -92,7 +92,8 @@ def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
             "unchanged. Free some disk space or choose another folder.",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is there only where something went wrong
+            temporary.unlink()
 
 
 def read_verified(path: str | Path, sha256: str) -> bytes:

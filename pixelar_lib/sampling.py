@@ -64,6 +64,7 @@ def sample(
     Raises:
         TypeError: If an argument is of the wrong type.
         ValueError: If an argument is out of range or does not fit the model.
+        FloatingPointError: If the model's logits are not finite.
     """
     return sample_with_trace(
         model,
@@ -109,6 +110,7 @@ def sample_with_trace(
     Raises:
         TypeError: If an argument is of the wrong type.
         ValueError: If an argument is out of range or does not fit the model.
+        FloatingPointError: If the model's logits are not finite.
     """
     _check_truncation(temperature, top_k, top_p, model.num_bins)
     if not isinstance(num_images, int) or num_images < 1:
@@ -153,6 +155,7 @@ def next_token_distribution(
         likeliest = logits.argmax(dim=-1, keepdim=True)
         return torch.zeros_like(logits).scatter_(-1, likeliest, 1.0)
     scaled = logits - logits.amax(dim=-1, keepdim=True)  # a tiny temperature must not overflow
+    temperature = max(temperature, torch.finfo(logits.dtype).tiny)  # nor vanish: 0 / 0
     probabilities = (scaled / temperature).softmax(dim=-1)
     if top_k is not None:
         kept = probabilities.topk(top_k, dim=-1).indices
@@ -189,29 +192,33 @@ def _draw_chunk(model, noise, known, labels, temperature, top_k, top_p) -> tuple
     noise, tokens = noise.to(device), known.clamp(min=0).to(device)
     flat, fixed = tokens.view(len(tokens), -1), (known != UNKNOWN).flatten(1).to(device)
     chosen, entropy = torch.empty_like(noise), torch.empty_like(noise)
+    largest_logits = noise.new_zeros(len(noise))
     logits_of = model.incremental_logits(tokens, labels)
     for pixel in range(flat.shape[1]):
-        distribution = next_token_distribution(logits_of(pixel), temperature, top_k, top_p)
+        logits = logits_of(pixel)  # (N, K)
+        largest_logits += logits.amax(dim=1)  # NaN and infinity stay in the sum
+        distribution = next_token_distribution(logits, temperature, top_k, top_p)
         drawn = draw(distribution, noise[:, pixel])
         flat[:, pixel] = torch.where(fixed[:, pixel], flat[:, pixel], drawn)
         chosen[:, pixel] = distribution.gather(1, flat[:, pixel, None])[:, 0]
         entropy[:, pixel] = torch.special.entr(distribution).sum(dim=1)
+    if not largest_logits.isfinite().all():
+        raise FloatingPointError("the model's logits are not finite; was its training stopped?")
     return tokens.cpu(), chosen.cpu(), entropy.cpu()
 
 
 def _known_pixels(model, num_images, known, image_size) -> torch.Tensor:
     """Return long (N, H, W) with the tokens to keep, and -1 wherever a pixel is to be drawn."""
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if size is not None:
+        _check_size(size)
     if known is None:
-        height, width = size or model.image_size or DEFAULT_IMAGE_SIZE
-        if min(height, width) < 1:
-            raise ValueError(f"image_size is {image_size}; an image needs at least one pixel.")
-        return torch.full((num_images, height, width), UNKNOWN)
+        return torch.full((num_images, *(size or model.image_size or DEFAULT_IMAGE_SIZE)), UNKNOWN)
     if not isinstance(known, torch.Tensor) or known.dtype != torch.long:
         raise TypeError("known must be a long tensor of tokens, with -1 where to draw.")
     if known.ndim == 2:
         known = known.expand(num_images, -1, -1)
-    if known.ndim != 3 or len(known) != num_images:
+    if known.ndim != 3 or len(known) != num_images or not known.numel():
         raise ValueError(
             f"known must have shape (H, W) or ({num_images}, H, W), not {tuple(known.shape)}."
         )
@@ -222,7 +229,13 @@ def _known_pixels(model, num_images, known, image_size) -> torch.Tensor:
             f"known must hold tokens 0 to {model.num_bins - 1}, or -1 where to draw; "
             f"it ranges from {int(known.min())} to {int(known.max())}."
         )
-    return known.cpu()
+    return known.cpu().contiguous()
+
+
+def _check_size(size) -> None:
+    is_pair = isinstance(size, tuple | list) and len(size) == 2
+    if not is_pair or not all(isinstance(side, int) and side >= 1 for side in size):
+        raise ValueError(f"image_size is {size!r}; give an int or a pair (H, W), each at least 1.")
 
 
 def _check_truncation(temperature, top_k, top_p, num_bins) -> None:

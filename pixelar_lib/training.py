@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from pixelar_lib.checkpoint import Checkpoint, History
+from pixelar_lib.checkpoint import Checkpoint, History, fingerprint
 from pixelar_lib.evaluation import evaluate
-from pixelar_lib.models import PixelModel
+from pixelar_lib.models import PixelModel, restoring_modes
 from pixelar_lib.runtime import pick_device, seeded_generator
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -55,12 +55,13 @@ def fit(
         warmup_steps: Steps over which the rate first rises from 0.
         held_out: integer (M, H, W), images to look at, never trained on.
         held_out_labels: long (M,) for a conditional model, else None.
-        look_every: Steps between two looks; default: 20 looks in all.
+        look_every: Steps between two looks; default: at most 20 looks in all.
         generator: Seeds everything; default `seeded_generator()`.
-        initialize: Draw new random weights first. False goes on from those the model has.
+        initialize: Draw new random weights first (each part's `reset_parameters`). False
+            goes on from those the model has.
         device: "auto", or as for `runtime.pick_device`.
         checkpoint: File that holds the training's state. Where it exists, training resumes
-            from it, to the same result as without a break.
+            from it, to the same result as without a break; so name another for another one.
         checkpoint_every: Steps between two writes of the checkpoint.
         progress: Show a progress bar (`TQDM_DISABLE=1` hides all of them).
 
@@ -68,39 +69,45 @@ def fit(
         The recorded losses.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors.
-        ValueError: If an argument is out of range or does not fit the model, or the
-            checkpoint is damaged, or of another model or recipe.
-        FloatingPointError: If the loss is not finite; the checkpoint keeps the last good state.
+        TypeError: If tokens or labels are no integer tensors, or a part of the model has
+            parameters and no `reset_parameters`.
+        ValueError: If an argument is out of range or does not fit the model, or the checkpoint
+            is damaged, or of another model, recipe, seed or data set.
+        FloatingPointError: If the loss or its gradient is not finite; model and checkpoint
+            keep the last good state.
         OSError: If the checkpoint cannot be written.
     """
     _check_data(model, tokens, labels, held_out, held_out_labels)
-    recipe = _check_recipe(steps, batch_size, optimizer, learning_rate, weight_decay, schedule)
-    recipe |= {"warmup_steps": warmup_steps, "images": len(tokens)}
-    look_every = look_every or max(1, steps // 20)
+    recipe = _checked_recipe(
+        steps, batch_size, optimizer, learning_rate, weight_decay, schedule, warmup_steps
+    )
+    look_every = math.ceil(steps / 20) if look_every is None else look_every
+    _check_count("look_every", look_every)
+    _check_count("checkpoint_every", checkpoint_every)
     generator = seeded_generator() if generator is None else generator
     device = pick_device(device)
     tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
-    history = History()
-    with _training(model), _own_randomness(generator, device):
+    recipe |= {"seed": generator.initial_seed(), "device": device.type}
+    recipe["data"] = fingerprint(tokens, labels)
+    history, losses = History(), []
+    with restoring_modes(model), _own_randomness(generator, device):
         if initialize:
             _initialize(model.cpu())
-        model.to(device)
+        model.to(device).train()
         update = OPTIMIZERS[optimizer](
             model.parameters(), lr=learning_rate, weight_decay=weight_decay
         )
-        state = Checkpoint(model, update, generator, history, recipe, Path(checkpoint or "."))
-        first = state.load() if checkpoint and Path(checkpoint).exists() else 0
-        losses = []
+        path = Path(checkpoint or ".")
+        state = Checkpoint(model, update, generator, history, losses, recipe, path)
+        first = state.load() if checkpoint and path.exists() else 0
         bar = {"initial": first, "total": steps} | ({} if progress else {"disable": True})
         for step in tqdm(range(first, steps), **bar):
             rate = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
-            loss = _one_step(model, update, rate, tokens, labels, batch_size, generator)
-            _check_finite(loss, step, rate)
-            losses.append(loss)
+            _set_rate(update, rate)
+            losses.append(_one_step(model, update, step, tokens, labels, batch_size, generator))
             if (step + 1) % look_every == 0 or step + 1 == steps:
                 _look(history, step + 1, losses, model, held_out, held_out_labels)
-                losses = []
+                losses.clear()
             if checkpoint and ((step + 1) % checkpoint_every == 0 or step + 1 == steps):
                 state.save(step + 1)
     return history
@@ -120,7 +127,11 @@ def learning_rate_at(
 
     Returns:
         The rate, 0 to peak.
+
+    Raises:
+        ValueError: If schedule has no such name.
     """
+    _check_choice("schedule", schedule, SCHEDULES)
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     if schedule == "constant":
@@ -137,31 +148,30 @@ def _own_randomness(generator: torch.Generator, device: torch.device) -> Iterato
         yield
 
 
-@contextmanager
-def _training(model: nn.Module) -> Iterator[None]:
-    was_training = model.training
-    model.train()
-    try:
-        yield
-    finally:
-        model.train(was_training)
-
-
 def _initialize(model: nn.Module) -> None:
     for module in model.modules():
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
+        elif [*module.parameters(recurse=False)]:
+            raise TypeError(
+                f"{type(module).__name__} has parameters of its own and no reset_parameters() "
+                "that draws them; define it, or train with initialize=False."
+            )
 
 
-def _one_step(model, optimizer, rate, tokens, labels, batch_size, generator) -> float:
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def _one_step(model, optimizer, step, tokens, labels, batch_size, generator) -> float:
     chosen = torch.randint(len(tokens), (batch_size,), generator=generator)
     batch = tokens[chosen].to(model.device).long()
     batch_labels = None if labels is None else labels[chosen].to(model.device)
     loss = model.training_loss(batch, batch_labels, generator)
     optimizer.zero_grad()
     loss.backward()
+    _check_finite(loss.item(), model, step)
     optimizer.step()
     return loss.item()
 
@@ -173,12 +183,14 @@ def _look(history: History, step: int, losses: list[float], model, held_out, lab
         history.held_out_loss.append(evaluate(model, held_out, labels).nats_per_pixel)
 
 
-def _check_finite(loss: float, step: int, rate: float) -> None:
-    if not math.isfinite(loss):
+def _check_finite(loss: float, model: nn.Module, step: int) -> None:
+    gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    norm = float(nn.utils.get_total_norm(gradients))
+    if not math.isfinite(loss + norm):
         raise FloatingPointError(
-            f"the loss became {loss} at step {step + 1} (learning rate {rate:g}). Train with a "
-            "smaller learning rate or a longer warm-up; a checkpoint, where you named one, "
-            "holds the last good state."
+            f"at step {step + 1} the loss is {loss} and the length of its gradient {norm}; the "
+            "weights are as after the step before. Train with a smaller learning rate or a "
+            "longer warm-up."
         )
 
 
@@ -188,22 +200,24 @@ def _check_data(model, tokens, labels, held_out, held_out_labels) -> None:
         raise ValueError("there is no image to train on: tokens has length 0.")
     if held_out is not None:
         model.check_input(held_out, held_out_labels)
+        if not len(held_out):
+            raise ValueError("there is no image to look at: held_out has length 0.")
     if not model.num_parameters:
         raise ValueError(f"{type(model).__name__} has no parameters to train.")
 
 
-def _check_recipe(steps, batch_size, optimizer, learning_rate, weight_decay, schedule) -> dict:
-    for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
-    if optimizer not in OPTIMIZERS:
-        raise ValueError(f"optimizer {optimizer!r} does not exist; choose one of {[*OPTIMIZERS]}.")
-    if schedule not in SCHEDULES:
-        raise ValueError(f"schedule {schedule!r} does not exist; choose one of {SCHEDULES}.")
-    if not learning_rate > 0 or not weight_decay >= 0:
+def _checked_recipe(
+    steps, batch_size, optimizer, learning_rate, weight_decay, schedule, warmup_steps
+) -> dict:
+    _check_count("steps", steps)
+    _check_count("batch_size", batch_size)
+    _check_count("warmup_steps", warmup_steps, least=0)
+    _check_choice("optimizer", optimizer, OPTIMIZERS)
+    _check_choice("schedule", schedule, SCHEDULES)
+    if not 0 < learning_rate < math.inf or not 0 <= weight_decay < math.inf:
         raise ValueError(
-            f"learning_rate ({learning_rate}) must be above 0 and weight_decay ({weight_decay}) "
-            "at least 0."
+            f"learning_rate ({learning_rate}) must be above 0, weight_decay ({weight_decay}) at "
+            "least 0, and both finite."
         )
     return {
         "steps": steps,
@@ -212,4 +226,15 @@ def _check_recipe(steps, batch_size, optimizer, learning_rate, weight_decay, sch
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
         "schedule": schedule,
+        "warmup_steps": warmup_steps,
     }
+
+
+def _check_count(name: str, value: int, least: int = 1) -> None:
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
+
+
+def _check_choice(name: str, value: str, choices) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} {value!r} does not exist; choose one of {[*choices]}.")

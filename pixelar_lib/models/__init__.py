@@ -1,7 +1,13 @@
 """Pixel models: one architecture a file, one contract for all (`base.py`)."""
 
-from pixelar_lib.models.base import PixelModel, evaluating
+from pixelar_lib.models.base import PixelModel, evaluating, restoring_modes
 from pixelar_lib.models.categorical_mlp import CategoricalPixelPredictor
 from pixelar_lib.models.window import WindowModel
 
-__all__ = ["CategoricalPixelPredictor", "PixelModel", "WindowModel", "evaluating"]
+__all__ = [
+    "CategoricalPixelPredictor",
+    "PixelModel",
+    "WindowModel",
+    "evaluating",
+    "restoring_modes",
+]

@@ -61,7 +61,7 @@ class PixelModel(nn.Module):
             ValueError: If a shape or value does not fit, or labels are missing or unwanted.
         """
         self.check_input(tokens, labels)
-        return self.predict(self.embed(tokens), labels)
+        return self.predict(self.embed(tokens.long()), labels)
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """Turn tokens into vectors, each pixel by itself.
@@ -160,10 +160,10 @@ class PixelModel(nn.Module):
             ValueError: If a shape or value does not fit, or labels are missing or unwanted.
         """
         check_tokens(tokens, self.num_bins)
-        if tokens.ndim != 3:
+        if tokens.ndim != 3 or 0 in tokens.shape[1:]:
             raise ValueError(
-                f"tokens must have shape (N, H, W), not {tuple(tokens.shape)}; "
-                "add a first dimension with tokens[None] for a single image."
+                f"tokens must have shape (N, H, W), H and W at least 1, not "
+                f"{tuple(tokens.shape)}; tokens[None] makes a batch of a single image."
             )
         if self.image_size is not None and tuple(tokens.shape[1:]) != tuple(self.image_size):
             raise ValueError(
@@ -197,11 +197,21 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     Args:
         model: Any module; each of its parts gets back its own mode.
     """
+    with restoring_modes(model), torch.no_grad():
+        model.eval()
+        yield
+
+
+@contextmanager
+def restoring_modes(model: nn.Module) -> Iterator[None]:
+    """Afterwards give each part of a model back its own mode, training or evaluation.
+
+    Args:
+        model: Any module.
+    """
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
-        with torch.no_grad():
-            yield
+        yield
     finally:
         for module, mode in modes:
             module.training = mode

@@ -28,8 +28,14 @@ class WindowModel(PixelModel):
         Args:
             num_bins: K, 2 to 256.
             context: From `context.raster` or `context.neighbourhood`.
+
+        Raises:
+            TypeError: If context is none, or K no integer.
+            ValueError: If K is out of range.
         """
         super().__init__(num_bins)
+        if not isinstance(context, Context):
+            raise TypeError(f"context is {context!r}; make one with raster or neighbourhood.")
         self.context = context
         self.start_token = num_bins
 
@@ -108,6 +114,10 @@ class WindowModel(PixelModel):
             return self.predict_windows(contexts)
 
         return logits_of
+
+    def extra_repr(self) -> str:
+        """Return what printing the model shows beside its layers."""
+        return f"context={self.context}, windows_per_image={self.windows_per_image}"
 
     def receptive_field(self, row: int, column: int, height: int, width: int) -> torch.Tensor:
         """Return which pixels lie in the window of the prediction at (row, column).
