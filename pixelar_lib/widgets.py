@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import ipywidgets
 import torch
-from IPython.display import display
 from matplotlib.figure import Figure
 
 from pixelar_lib import plotting
@@ -18,6 +17,8 @@ from pixelar_lib.analysis import entropy, quantization_error
 from pixelar_lib.models import PixelModel
 from pixelar_lib.quantization import dequantize, quantize
 from pixelar_lib.sampling import next_token_distribution
+
+SCREEN_DPI = 110  # the widget shows a picture at its own size
 
 
 class Explorer(ipywidgets.VBox):
@@ -38,7 +39,7 @@ class Explorer(ipywidgets.VBox):
         self.sliders = sliders
         self.figure = None
         self._draw = draw
-        self._screen = ipywidgets.Output()
+        self._screen = ipywidgets.Image(format="png", layout={"max_width": "100%"})
         super().__init__([*sliders.values(), self._screen])
         for slider in sliders.values():
             slider.observe(self._follow, names="value")
@@ -47,17 +48,14 @@ class Explorer(ipywidgets.VBox):
     def _follow(self, change: dict | None = None) -> None:
         values = {name: slider.value for name, slider in self.sliders.items()}
         self.figure = self._draw(**values)
-        self._screen.clear_output(wait=True)
-        with self._screen:
-            display(self.figure)
-
-    def _repr_mimebundle_(self, **kwargs: object) -> dict | tuple:
-        """Return the widget with its first picture beside it, for pages without a kernel."""
-        bundle = super()._repr_mimebundle_(**kwargs)
         picture = io.BytesIO()
-        self.figure.savefig(picture, format="png")
-        bundle["image/png"] = base64.b64encode(picture.getvalue()).decode()
-        return bundle
+        self.figure.savefig(picture, format="png", dpi=SCREEN_DPI)
+        self._screen.value = picture.getvalue()
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict:
+        """Return the widget with its picture beside it, for pages without a kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return bundle | {"image/png": base64.b64encode(self._screen.value).decode()}
 
 
 def explore_bins(image: torch.Tensor) -> Explorer:
