@@ -203,7 +203,7 @@ def _draw_chunk(model, noise, known, labels, temperature, top_k, top_p) -> tuple
         chosen[:, pixel] = distribution.gather(1, flat[:, pixel, None])[:, 0]
         entropy[:, pixel] = torch.special.entr(distribution).sum(dim=1)
     if not largest_logits.isfinite().all():
-        raise FloatingPointError("the model's logits are not finite; was its training stopped?")
+        raise FloatingPointError("the logits are not finite; train the model again, more gently.")
     return tokens.cpu(), chosen.cpu(), entropy.cpu()
 
 
