@@ -63,7 +63,7 @@ format: .venv/test/installed
 	$(TEST) -m ruff format .
 
 clean:
-	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info
+	rm -rf .venv _build build .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define check_python
