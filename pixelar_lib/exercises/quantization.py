@@ -87,8 +87,8 @@ def check_float_quantizer(float_quantizer: Callable[[torch.Tensor, int], torch.T
         wrong = tokens != quantize(LEVELS, num_bins)
         expect(
             not wrong.any(),
-            f"For K = {num_bins} the level {int(wrong.int().argmax())} gets another token than floor(v K / 256). "
-            "Multiplying x = v/255 by K divides by 255 where the rule divides by 256: go back to "
-            "the level v first.",
+            f"For K = {num_bins} the level {int(wrong.int().argmax())} gets another token than "
+            "floor(v K / 256). Multiplying x = v/255 by K divides by 255 where the rule "
+            "divides by 256: go back to the level v first.",
         )
     return "Your tokens follow the integer rule for every K and every level."
