@@ -12,6 +12,8 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # Notebooks choose their own backend and seed, and run where everybody can: on the CPU.
 unexport MPLBACKEND PIXELAR_SEED_OFFSET
 export PIXELAR_DEVICE := cpu
+# Progress bars are for people; stored outputs have none.
+export TQDM_DISABLE := 1
 # The folder's name may have accents, whatever the locale.
 export PYTHONUTF8 := 1
 NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
