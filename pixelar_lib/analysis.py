@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pixelar_lib.context import raster, targets, windows
+from pixelar_lib.context import targets, windows
 from pixelar_lib.evaluation import IMAGES_PER_CHUNK, KGramBaseline, pixel_losses
 from pixelar_lib.models import PixelModel, evaluating
 from pixelar_lib.quantization import check_tokens, dequantize, quantize
@@ -212,37 +212,3 @@ def reliability_table(
             sums[2] += torch.bincount(group, minlength=num_groups)
     sums = sums[:, sums[2] > 0]
     return Reliability(sums[0] / sums[2], sums[1] / sums[2], sums[2].long())
-
-
-def distinct_windows(tokens: torch.Tensor, num_bins: int, k: int) -> tuple[int, int]:
-    """Count the raster windows of images, and how many of them differ.
-
-    Args:
-        tokens: long (N, H, W).
-        num_bins: K, which is the start token.
-        k: Length of the window.
-
-    Returns:
-        Number of windows, and number of different ones.
-    """
-    contexts = windows(tokens, raster(k), num_bins).flatten(0, 1)
-    return len(contexts), len(torch.unique(contexts, dim=0))
-
-
-def next_token_counts(
-    tokens: torch.Tensor, num_bins: int, window: torch.Tensor, k: int
-) -> torch.Tensor:
-    """Count what follows one raster window wherever it occurs.
-
-    Args:
-        tokens: long (N, H, W).
-        num_bins: K, which is the start token.
-        window: long (k,), tokens 0 to K.
-        k: Length of the window.
-
-    Returns:
-        long (K,), how often each token followed.
-    """
-    contexts = windows(tokens, raster(k), num_bins)  # (N, H W, k)
-    following = targets(tokens)[(contexts == window).all(dim=-1)]
-    return torch.bincount(following, minlength=num_bins)
