@@ -1,0 +1,259 @@
+"""A killed training goes on to the same result, and a wrong checkpoint is refused."""
+
+import os
+
+import pytest
+import torch
+from models_under_test import ToyModel
+from test_training import HELD_OUT, LABELS, STRIPES, mlp, same_weights, train
+
+from pixelar_lib import checkpoint
+from pixelar_lib.checkpoint import fingerprint
+from pixelar_lib.context import neighbourhood
+from pixelar_lib.models import CategoricalPixelPredictor
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "checkpoints" / "training.pt"
+
+
+@pytest.fixture
+def kill_at(monkeypatch):
+    """Return a function that lets the n-th step from now on be the last one that begins."""
+
+    def arm(model_class, number):
+        original, calls = model_class.training_loss, []
+
+        def training_loss(self, *arguments):
+            calls.append(1)
+            if len(calls) == number:
+                raise Killed
+            return original(self, *arguments)
+
+        monkeypatch.setattr(model_class, "training_loss", training_loss)
+
+    return arm
+
+
+@pytest.mark.parametrize("killed_step", [3, 6, 7, 10, 12])
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_killed_training_resumes_to_the_same_result(path, kill_at, killed_step, schedule):
+    arguments = {"held_out": HELD_OUT, "look_every": 4, "schedule": schedule, "warmup_steps": 2}
+    whole = mlp()
+    expected = train(whole, **arguments)
+    kill_at(CategoricalPixelPredictor, killed_step)
+    with pytest.raises(Killed):
+        train(mlp(), checkpoint=path, checkpoint_every=5, **arguments)
+    assert path.exists() is (killed_step > 5)
+    resumed = mlp()  # with other random weights
+    assert train(resumed, checkpoint=str(path), checkpoint_every=5, **arguments) == expected
+    assert same_weights(resumed, whole)
+
+
+def test_training_with_labels_and_the_default_loss_resumes_too(path, kill_at):
+    arguments = {"labels": LABELS, "held_out": STRIPES, "held_out_labels": LABELS}
+    whole, resumed = ToyModel(3, num_classes=3), ToyModel(3, num_classes=3)
+    expected = train(whole, **arguments)
+    kill_at(ToyModel, 9)
+    with pytest.raises(Killed):
+        train(ToyModel(3, num_classes=3), checkpoint=path, checkpoint_every=4, **arguments)
+    assert train(resumed, checkpoint=path, **arguments) == expected
+    assert same_weights(resumed, whole)
+
+
+def test_generator_goes_on_after_a_resumed_training_as_after_a_whole_one(path, kill_at):
+    def numbers_after(**arguments):
+        generator = torch.Generator().manual_seed(4)
+        train(mlp(), generator=generator, **arguments)
+        return torch.rand(3, generator=generator).tolist()
+
+    kill_at(CategoricalPixelPredictor, 10)
+    with pytest.raises(Killed):
+        numbers_after(checkpoint=path, checkpoint_every=5)
+    assert numbers_after(checkpoint=path) == numbers_after()
+
+
+def test_finished_checkpoint_gives_the_result_without_a_step(path, kill_at):
+    whole, loaded = mlp(), mlp()
+    expected = train(whole, checkpoint=path, held_out=HELD_OUT)
+    kill_at(CategoricalPixelPredictor, 1)
+    assert train(loaded, checkpoint=path, held_out=HELD_OUT) == expected
+    assert same_weights(loaded, whole)
+
+
+def test_checkpoint_does_not_change_the_training(path):
+    models = mlp(), mlp()
+    train(models[0])
+    train(models[1], checkpoint=path, checkpoint_every=1)
+    assert same_weights(*models)
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_checkpoint_keeps_the_state_before_a_loss_that_is_not_finite(path, monkeypatch):
+    original, calls = CategoricalPixelPredictor.training_loss, []
+
+    def training_loss(self, *arguments):
+        calls.append(1)
+        return original(self, *arguments) * (float("nan") if len(calls) == 8 else 1)
+
+    monkeypatch.setattr(CategoricalPixelPredictor, "training_loss", training_loss)
+    with pytest.raises(FloatingPointError):
+        train(mlp(), checkpoint=path, checkpoint_every=1)
+    content = torch.load(path, weights_only=True)
+    assert content["step"] == 7
+    assert all(bool(weight.isfinite().all()) for weight in content["model"].values())
+    whole, resumed = mlp(), mlp()
+    train(whole), train(resumed, checkpoint=path)  # the loss is finite this time
+    assert same_weights(whole, resumed)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (mlp(hidden_size=17), r"layers.0.weight is \(16, 16\) there and \(17, 16\) here"),
+        (mlp(num_bins=4), r"embedding.weight is \(4, 4\) there and \(5, 4\) here"),
+        (mlp(context=neighbourhood(1)), r"Raster\(length=4\).*Neighbourhood\(radius=1\)"),
+        (mlp(dropout=0.5), r"Dropout\(p=0.25.*Dropout\(p=0.5"),
+        (ToyModel(3), r"structure is CategoricalPixelPredictor.*ToyModel.*head.bias is None there"),
+    ],
+)
+def test_checkpoint_of_another_architecture_is_refused(path, model, message):
+    train(mlp(), checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=f"(?s)is of another architecture: .*{message}"):
+        train(model, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+def test_checkpoint_of_another_number_of_windows_is_refused(path):
+    train(mlp(), checkpoint=path)
+    model = mlp()
+    model.windows_per_image = 2
+    with pytest.raises(ValueError, match=r"(?s)windows_per_image=8.*windows_per_image=2"):
+        train(model, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 13}, "steps is 12 there and 13 here"),
+        ({"batch_size": 5}, "batch_size is 4 there and 5 here"),
+        ({"optimizer": "adam"}, "optimizer is adamw there and adam here"),
+        ({"learning_rate": 1e-3}, "learning_rate is 0.002 there and 0.001 here"),
+        ({"weight_decay": 0}, "weight_decay is 0.01 there and 0 here"),
+        ({"schedule": "constant"}, "schedule is cosine there and constant here"),
+        ({"warmup_steps": 1}, "warmup_steps is 0 there and 1 here"),
+        ({"seed": 2}, "seed is 1 there and 2 here"),
+        ({"tokens": STRIPES.flip(2)}, "data is [0-9]+ there and [0-9]+ here"),
+    ],
+)
+def test_checkpoint_of_another_recipe_is_refused(path, arguments, message):
+    train(mlp(), checkpoint=path)
+    with pytest.raises(ValueError, match=f"another recipe: {message}. Use another file, or delete"):
+        train(mlp(), checkpoint=path, **arguments)
+
+
+def test_checkpoint_of_other_labels_is_refused(path):
+    train(ToyModel(3, num_classes=3), labels=LABELS, checkpoint=path)
+    with pytest.raises(ValueError, match="another recipe: data is"):
+        train(ToyModel(3, num_classes=3), labels=LABELS.flip(0), checkpoint=path)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1000, -1])
+def test_truncated_checkpoint_is_refused(path, kept):
+    train(mlp(), checkpoint=path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"training.pt is truncated or no checkpoint.*Delete it"):
+        train(mlp(), checkpoint=path)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"weights": torch.ones(2)}, {"recipe": 3}, None])
+def test_file_that_holds_something_else_is_refused(path, content):
+    path.parent.mkdir()
+    torch.save(content, path)
+    with pytest.raises(ValueError, match="no checkpoint"):
+        train(mlp(), checkpoint=path)
+
+
+def test_checkpoint_that_would_run_code_is_refused(path):
+    path.parent.mkdir()
+    torch.save({"architecture": {}, "recipe": print}, path)
+    with pytest.raises(ValueError, match="no checkpoint"):
+        train(mlp(), checkpoint=path)
+
+
+# The disk
+
+
+def test_full_disk_leaves_the_checkpoint_before(path, monkeypatch):
+    real_write = checkpoint.write_atomically
+    written = []
+
+    def write_until_full(target, write):
+        def fail_halfway(temporary):
+            temporary.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+        real_write(target, fail_halfway if len(written) == 2 else write)
+        written.append(target)
+
+    monkeypatch.setattr(checkpoint, "write_atomically", write_until_full)
+    with pytest.raises(OSError, match=r"No space left on device.*Free some disk space"):
+        train(mlp(), checkpoint=path, checkpoint_every=3)
+    assert os.listdir(path.parent) == [path.name]
+    assert torch.load(path, weights_only=True)["step"] == 6
+    monkeypatch.undo()
+    whole, resumed = mlp(), mlp()
+    train(whole), train(resumed, checkpoint=path)
+    assert same_weights(whole, resumed)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits that this system lacks")
+def test_real_write_error_is_an_os_error_with_what_to_do(path):
+    import resource
+    import signal
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"could not write .*Free some disk space"):
+            train(mlp(), checkpoint=path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert os.listdir(path.parent) == []
+
+
+# The fingerprint of the data
+
+
+def test_fingerprint_depends_on_values_and_not_on_layout():
+    assert fingerprint(STRIPES, None) == fingerprint(STRIPES.clone())
+    assert fingerprint(STRIPES) != fingerprint(STRIPES.flip(2))
+    assert fingerprint(STRIPES, LABELS) != fingerprint(STRIPES, LABELS.flip(0))
+    transposed = STRIPES.transpose(1, 2).contiguous().transpose(1, 2)
+    assert fingerprint(transposed) == fingerprint(STRIPES)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_training_on_cuda_resumes_to_the_same_result(path, kill_at):
+    whole, resumed = mlp(), mlp()
+    before = torch.cuda.get_rng_state()
+    train(whole, device="cuda")
+    kill_at(CategoricalPixelPredictor, 9)
+    with pytest.raises(Killed):
+        train(mlp(), checkpoint=path, checkpoint_every=5, device="cuda")
+    train(resumed, checkpoint=path, device="cuda")
+    assert same_weights(resumed, whole)
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    with pytest.raises(ValueError, match="device is cuda there and cpu here"):
+        train(mlp(), checkpoint=path, device="cpu")

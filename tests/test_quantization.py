@@ -1,0 +1,153 @@
+"""Intensities to tokens and back, for every K and every level."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixelar_lib.quantization import check_tokens, dequantize, quantize
+
+LEVELS = torch.arange(256)
+ALL_BINS = range(2, 257)
+FLOATS = [torch.float16, torch.float32, torch.float64]
+
+bins = st.integers(2, 256)
+intensities = st.floats(0, 1)
+
+
+def test_token_of_every_level_is_its_bin_for_every_k():
+    for num_bins in ALL_BINS:
+        expected = [level * num_bins // 256 for level in range(256)]
+        tokens = quantize(LEVELS.to(torch.uint8), num_bins)
+        assert tokens.dtype == torch.long and tokens.tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_float_images_give_the_tokens_of_their_levels_for_every_k(dtype):
+    images = (LEVELS.double() / 255).to(dtype)
+    for num_bins in ALL_BINS:
+        assert torch.equal(quantize(images, num_bins), quantize(LEVELS.byte(), num_bins))
+
+
+def test_grey_of_a_token_is_at_most_half_a_bin_from_every_level():
+    for num_bins in ALL_BINS:
+        tokens = quantize(LEVELS.byte(), num_bins)
+        assert int((2 * LEVELS * num_bins - 256 * (2 * tokens + 1)).abs().max()) <= 256
+
+
+def test_every_token_occurs_and_white_is_the_last():
+    for num_bins in ALL_BINS:
+        tokens = quantize(LEVELS.byte(), num_bins)
+        assert tokens.unique().tolist() == [*range(num_bins)]
+        assert tokens[0] == 0 and tokens[-1] == num_bins - 1
+
+
+def test_dequantized_token_is_the_middle_of_its_bin():
+    assert dequantize(torch.arange(4), 4).tolist() == [0.125, 0.375, 0.625, 0.875]
+
+
+def test_quantizing_the_grey_again_returns_the_token_up_to_96_bins():
+    for num_bins in range(2, 97):
+        tokens = torch.arange(num_bins)
+        grey = dequantize(tokens, num_bins)
+        assert grey.dtype == torch.float32
+        assert torch.equal(quantize(grey, num_bins), tokens)
+
+
+def test_the_promise_ends_at_96_bins():
+    tokens = torch.arange(97)
+    assert not torch.equal(quantize(dequantize(tokens, 97), 97), tokens)
+
+
+def test_the_posts_formula_sends_white_to_the_start_token_from_33_bins_on():
+    white = torch.tensor(1.0)
+    trapped = [k for k in ALL_BINS if int(torch.floor(white * (k - 1e-6))) == k]
+    assert trapped == [*range(33, 257)]
+    assert all(int(quantize(white, k)) == k - 1 for k in ALL_BINS)
+
+
+@given(intensities, intensities, bins)
+def test_brighter_pixels_have_no_smaller_token(one, other, num_bins):
+    darker, brighter = quantize(torch.tensor(sorted([one, other])), num_bins).tolist()
+    assert 0 <= darker <= brighter < num_bins
+
+
+@given(intensities, bins)
+def test_grey_is_near_the_intensity_it_came_from(intensity, num_bins):
+    grey = float(dequantize(quantize(torch.tensor(intensity), num_bins), num_bins))
+    # half a bin, half a level for rounding, and levels are v / 255 while bins divide 256
+    assert abs(grey - intensity) <= 1 / (2 * num_bins) + 1 / 510 + 1 / 256 + 1e-6
+
+
+@given(st.lists(st.integers(0, 255), max_size=12), bins, st.sampled_from(FLOATS))
+def test_shape_is_kept_and_dtype_does_not_matter(levels, num_bins, dtype):
+    images = torch.tensor(levels, dtype=torch.uint8).view(1, -1, 1)
+    tokens = quantize(images, num_bins)
+    assert tokens.shape == images.shape
+    assert torch.equal(quantize((images.double() / 255).to(dtype), num_bins), tokens)
+
+
+def test_input_is_left_as_it_was():
+    images = torch.tensor([0.0, 0.4, 1.0])
+    quantize(images, 16)
+    assert torch.equal(images, torch.tensor([0.0, 0.4, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (torch.tensor([0.0, math.nan]), ValueError, "smallest nan, largest nan"),
+        (torch.tensor([0.0, 255.0]), ValueError, "largest 255.*Divide 8-bit levels by 255"),
+        (torch.tensor([-0.1, 1.0]), ValueError, "smallest -0.1"),
+        (torch.tensor([math.inf]), ValueError, "largest inf"),
+        (torch.tensor([1, 2]), TypeError, "torch.int64; give uint8 levels .* or float16"),
+        (torch.tensor([True]), TypeError, "torch.bool"),
+        (torch.tensor([0.5], dtype=torch.bfloat16), TypeError, "torch.bfloat16"),
+        ([0.5], TypeError, "must be a torch.Tensor, not list"),
+        (np.zeros(2, np.uint8), TypeError, "must be a torch.Tensor, not ndarray"),
+    ],
+)
+def test_bad_images_are_refused(images, error, message):
+    with pytest.raises(error, match=message):
+        quantize(images, 16)
+
+
+@pytest.mark.parametrize(
+    ("num_bins", "error", "message"),
+    [
+        (1, ValueError, "num_bins is 1; choose 2 to 256"),
+        (257, ValueError, "num_bins is 257; choose 2 to 256"),
+        (16.0, TypeError, "must be an int, not float"),
+        (True, TypeError, "must be an int, not bool"),
+        (None, TypeError, "must be an int, not NoneType"),
+    ],
+)
+def test_bad_numbers_of_bins_are_refused(num_bins, error, message):
+    for use in (quantize, dequantize, check_tokens):
+        with pytest.raises(error, match=message):
+            use(torch.zeros(2, dtype=torch.uint8), num_bins)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "error", "message"),
+    [
+        (torch.tensor([0, 4]), ValueError, "from 0 to 4; with 4 bins they must be 0 to 3"),
+        (torch.tensor([-1, 0]), ValueError, "range from -1 to 0"),
+        (torch.tensor([0.5]), TypeError, r"dtype torch.float32, .*quantize\(images, num_bins\)"),
+        (torch.tensor([True]), TypeError, "dtype torch.bool"),
+        (torch.tensor([1j]), TypeError, "dtype torch.complex64"),
+        (torch.tensor([1], dtype=torch.uint16), TypeError, "dtype torch.uint16"),
+        ([0, 1], TypeError, "must be a torch.Tensor, not list"),
+    ],
+)
+def test_bad_tokens_are_refused(tokens, error, message):
+    with pytest.raises(error, match=message):
+        dequantize(tokens, 4)
+
+
+def test_empty_tensors_pass():
+    assert quantize(torch.zeros(0, 3), 16).shape == (0, 3)
+    assert dequantize(torch.zeros(0, 3, dtype=torch.long), 16).shape == (0, 3)

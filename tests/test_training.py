@@ -1,0 +1,351 @@
+"""One loop for all models: the same result again, after a break, and a clear stop."""
+
+import functools
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from models_under_test import ToyModel, build, some_tokens
+from torch import nn
+
+from pixelar_lib import training
+from pixelar_lib.evaluation import UniformBaseline, evaluate
+from pixelar_lib.models import CategoricalPixelPredictor
+from pixelar_lib.training import fit, learning_rate_at
+
+SIZE = (4, 5)
+STRIPES = torch.arange(20).view(1, *SIZE).repeat(12, 1, 1) % 3  # each pixel follows from two
+LABELS = torch.arange(12) % 3
+HELD_OUT = STRIPES[:4]
+
+
+def mlp(num_bins=3, **arguments):
+    """Return a small network with dropout, so that dropout's randomness is tested too."""
+    sizes = {"context_length": 4, "embedding_dim": 4, "hidden_size": 16, "dropout": 0.25}
+    return CategoricalPixelPredictor(num_bins, **{**sizes, **arguments})
+
+
+def train(model, seed=1, tokens=STRIPES, **arguments):
+    """Fit with small defaults and return the history."""
+    defaults = {"steps": 12, "batch_size": 4, "device": "cpu", "progress": False}
+    if seed is not None:
+        defaults["generator"] = torch.Generator().manual_seed(seed)
+    return fit(model, tokens, **{**defaults, **arguments})
+
+
+def same_weights(one, other):
+    states = one.state_dict(), other.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+# The same generator, the same result
+
+
+def test_same_seed_gives_the_same_weights_bit_for_bit():
+    models = mlp(), mlp()
+    histories = [train(model, held_out=HELD_OUT) for model in models]
+    assert same_weights(*models)
+    assert histories[0] == histories[1]
+
+
+def test_other_seed_gives_other_weights():
+    models = mlp(), mlp()
+    for seed, model in enumerate(models):
+        train(model, seed)
+    assert not same_weights(*models)
+
+
+def test_seed_offset_changes_the_default_seed_only(monkeypatch):
+    models = [mlp() for _ in range(5)]
+    monkeypatch.delenv("PIXELAR_SEED_OFFSET", raising=False)
+    train(models[0], seed=None)
+    train(models[1], seed=0)
+    monkeypatch.setenv("PIXELAR_SEED_OFFSET", "1")
+    train(models[2], seed=None)
+    train(models[3], seed=1)
+    train(models[4], seed=0)
+    assert same_weights(models[0], models[1]) and same_weights(models[2], models[3])
+    assert not same_weights(models[0], models[2])
+    assert same_weights(models[0], models[4])
+
+
+def test_global_randomness_is_neither_used_nor_changed():
+    models = mlp(), mlp()
+    train(models[0])
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    train(models[1])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert same_weights(*models)
+
+
+def test_bytes_and_longs_give_the_same_weights():
+    models = mlp(), mlp()
+    train(models[0], tokens=STRIPES)
+    train(models[1], tokens=STRIPES.to(torch.uint8))
+    assert same_weights(*models)
+
+
+def test_held_out_images_and_looks_do_not_change_the_training():
+    models = mlp(), mlp()
+    train(models[0])
+    train(models[1], held_out=HELD_OUT, look_every=1)
+    assert same_weights(*models)
+
+
+# What training does
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_loss_falls_from_near_log_k_to_near_zero(optimizer, schedule):
+    model = mlp(dropout=0.0)
+    history = train(
+        model,
+        held_out=HELD_OUT,
+        steps=150,
+        learning_rate=0.02,
+        optimizer=optimizer,
+        schedule=schedule,
+        look_every=5,
+    )
+    assert history.held_out_loss[0] > 0.5
+    assert history.held_out_loss[-1] < 0.1
+    assert history.training_loss[-1] < 0.1 < history.training_loss[0]
+
+
+def test_conditional_model_learns_its_labels():
+    model = ToyModel(3, num_classes=3)
+    tokens = LABELS[:, None, None].expand(-1, *SIZE)  # the label is all there is to know
+    train(
+        model,
+        tokens=tokens,
+        labels=LABELS,
+        held_out=tokens,
+        held_out_labels=LABELS,
+        steps=100,
+        learning_rate=0.05,
+    )
+    assert evaluate(model, tokens, LABELS).nats_per_pixel < 0.1
+    assert evaluate(model, tokens, LABELS.roll(1)).nats_per_pixel > 1
+
+
+def test_history_has_an_entry_at_each_look_and_at_the_end():
+    history = train(mlp(), held_out=HELD_OUT, look_every=5)
+    assert history.steps == [5, 10, 12]
+    assert len(history.training_loss) == len(history.held_out_loss) == 3
+    assert train(mlp()).held_out_loss == []
+
+
+@pytest.mark.parametrize(("steps", "looks"), [(1, 1), (19, 19), (20, 20), (30, 15), (41, 14)])
+def test_there_are_at_most_20_looks_by_default(steps, looks):
+    assert len(train(mlp(), steps=steps, batch_size=1).steps) == looks
+
+
+def test_training_loss_is_the_mean_since_the_look_before():
+    each = train(mlp(), look_every=1).training_loss
+    some = train(mlp(), look_every=5).training_loss
+    assert some == pytest.approx([sum(each[:5]) / 5, sum(each[5:10]) / 5, sum(each[10:]) / 2])
+
+
+def test_held_out_loss_is_that_of_evaluate():
+    model = mlp()
+    history = train(model, held_out=HELD_OUT)
+    assert history.held_out_loss[-1] == evaluate(model, HELD_OUT).nats_per_pixel
+
+
+def test_initialize_decides_whether_the_old_weights_count():
+    trained, other = mlp(), mlp()
+    train(trained, steps=100, learning_rate=0.02)
+    start = evaluate(trained, HELD_OUT).nats_per_pixel
+    again = train(trained, held_out=HELD_OUT, initialize=False, learning_rate=1e-4, look_every=1)
+    assert again.held_out_loss[0] == pytest.approx(start, abs=0.02)
+    train(trained), train(other)  # both begin anew
+    assert same_weights(trained, other)
+
+
+def test_parameters_that_cannot_be_drawn_anew_are_refused():
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
+    model = ToyModel(3)
+    model.bare = Bare()
+    with pytest.raises(TypeError, match=r"Bare has parameters .* no reset_parameters\(\)"):
+        train(model)
+    train(model, initialize=False)
+
+
+def test_every_module_gets_its_own_mode_back():
+    model = mlp().eval()
+    model.layers[2].train()
+    before = [module.training for module in model.modules()]
+    train(model)
+    assert [module.training for module in model.modules()] == before
+    with pytest.raises(FloatingPointError):
+        train(model, learning_rate=1e30)
+    assert [module.training for module in model.modules()] == before
+
+
+def test_variable_decides_the_device(monkeypatch):
+    monkeypatch.setenv("PIXELAR_DEVICE", "gpu")
+    with pytest.raises(ValueError, match="'gpu' is not on this machine"):
+        train(mlp(), device="auto")
+    monkeypatch.setenv("PIXELAR_DEVICE", "cpu")
+    model = mlp()
+    train(model, device="auto")
+    assert model.device == torch.device("cpu")
+
+
+# The schedule
+
+
+def test_cosine_falls_from_the_peak_to_zero():
+    rates = [learning_rate_at(step, 100, 2.0) for step in range(100)]
+    assert rates[0] == 2.0 and rates[50] == pytest.approx(1.0)
+    assert rates == sorted(rates, reverse=True)
+    assert 0 < rates[-1] < 0.001
+    assert learning_rate_at(25, 100, 2.0) == pytest.approx(1 + math.cos(math.pi / 4))
+
+
+def test_constant_stays_and_warm_up_rises_in_a_line():
+    assert [learning_rate_at(step, 10, 2.0, "constant") for step in (0, 9)] == [2.0, 2.0]
+    warm = [learning_rate_at(step, 10, 2.0, "constant", warmup_steps=4) for step in range(6)]
+    assert warm == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+    assert learning_rate_at(4, 10, 2.0, "cosine", warmup_steps=4) == 2.0
+    assert learning_rate_at(7, 10, 2.0, "cosine", warmup_steps=4) == pytest.approx(1.0)
+    assert learning_rate_at(9, 10, 2.0, "cosine", warmup_steps=10) == 2.0
+    with pytest.raises(ValueError, match=r"schedule 'linear' .* choose one of \['cosine'"):
+        learning_rate_at(0, 10, 2.0, "linear")
+
+
+def test_fit_follows_the_schedule(monkeypatch):
+    rates = []
+    step = torch.optim.AdamW.step
+
+    def record(self):
+        rates.append(self.param_groups[0]["lr"])
+        return step(self)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", record)
+    train(mlp(), learning_rate=0.01, warmup_steps=3)
+    assert rates == [learning_rate_at(step, 12, 0.01, "cosine", 3) for step in range(12)]
+
+
+# A loss that is not finite
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_loss_that_is_not_finite_stops_before_the_weights_change(monkeypatch, loss):
+    model, reference = mlp(), mlp()
+    train(reference, steps=7, schedule="constant")
+    training_loss, calls = CategoricalPixelPredictor.training_loss, []
+
+    def fail_at_step_8(self, *arguments):
+        calls.append(1)
+        value = training_loss(self, *arguments)
+        return value * loss if len(calls) == 8 else value
+
+    monkeypatch.setattr(CategoricalPixelPredictor, "training_loss", fail_at_step_8)
+    with pytest.raises(FloatingPointError, match=rf"at step 8 the loss is {loss}.*smaller learn"):
+        train(model, schedule="constant")
+    assert same_weights(model, reference)
+
+
+def test_gradient_that_is_not_finite_stops_too(monkeypatch):
+    training_loss = CategoricalPixelPredictor.training_loss
+
+    def infinite_slope(self, *arguments):
+        zero = self.embedding.weight.square().sum() * 0
+        return training_loss(self, *arguments) + zero.sqrt()
+
+    monkeypatch.setattr(CategoricalPixelPredictor, "training_loss", infinite_slope)
+    model = mlp()
+    with pytest.raises(FloatingPointError, match=r"at step 1 the loss is .* its gradient nan"):
+        train(model)
+    assert all(bool(weight.isfinite().all()) for weight in model.parameters())
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps is 0; it must be a whole number of at least 1"),
+        ({"steps": 2.5}, "steps is 2.5"),
+        ({"batch_size": -1}, "batch_size is -1"),
+        ({"warmup_steps": -1}, "warmup_steps is -1; it must be a whole number of at least 0"),
+        ({"look_every": 0}, "look_every is 0"),
+        ({"checkpoint_every": 0}, "checkpoint_every is 0"),
+        ({"optimizer": "sgd"}, r"optimizer 'sgd' does not exist; choose one of \['adam', 'adamw'"),
+        ({"schedule": "linear"}, "schedule 'linear' does not exist"),
+        ({"learning_rate": 0}, r"learning_rate \(0\) must be above 0"),
+        ({"learning_rate": math.nan}, r"learning_rate \(nan\)"),
+        ({"learning_rate": math.inf}, r"learning_rate \(inf\).*finite"),
+        ({"weight_decay": -1}, r"weight_decay \(-1\) at least 0"),
+        ({"tokens": STRIPES[:0]}, "no image to train on: tokens has length 0"),
+        ({"tokens": STRIPES[0]}, r"tokens\[None\]"),
+        ({"tokens": STRIPES + 1}, "must be 0 to 2"),
+        ({"labels": LABELS}, "has no labels"),
+        ({"held_out": HELD_OUT[:0]}, "no image to look at: held_out has length 0"),
+        ({"held_out": HELD_OUT + 1}, "must be 0 to 2"),
+        ({"held_out": HELD_OUT, "held_out_labels": LABELS[:4]}, "has no labels"),
+        ({"device": "tpu"}, "device 'tpu' is not on this machine"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_happens(arguments, message):
+    model = mlp()
+    before = mlp()
+    before.load_state_dict(model.state_dict())
+    with pytest.raises(ValueError, match=message):
+        train(model, **arguments)
+    assert same_weights(model, before)
+
+
+def test_float_tokens_are_refused():
+    with pytest.raises(TypeError, match="quantize"):
+        train(mlp(), tokens=STRIPES.float())
+
+
+def test_conditional_model_asks_for_both_kinds_of_labels():
+    with pytest.raises(ValueError, match="conditional: give labels"):
+        train(ToyModel(3, num_classes=3))
+    with pytest.raises(ValueError, match="conditional: give labels"):
+        train(ToyModel(3, num_classes=3), labels=LABELS, held_out=HELD_OUT)
+
+
+def test_model_without_parameters_is_refused():
+    with pytest.raises(ValueError, match="UniformBaseline has no parameters to train"):
+        train(UniformBaseline(3))
+
+
+def test_any_model_of_the_contract_that_has_parameters_can_be_fitted():
+    for name in ("post", "neighbourhood", "toy"):
+        assert train(build(name), tokens=some_tokens(3, SIZE, 3)).steps[-1] == 12
+
+
+# The progress bar
+
+
+def test_progress_bar_is_shown_unless_its_argument_hides_it(monkeypatch, capsys):
+    shown = functools.partial(training.tqdm, disable=False)  # whatever the environment says
+    monkeypatch.setattr(training, "tqdm", shown)
+    train(mlp(), progress=True)
+    assert "12/12" in capsys.readouterr().err
+    train(mlp(), progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_bar_is_hidden_by_its_variable():
+    code = (
+        "import torch; from pixelar_lib.models import *; from pixelar_lib.training import fit;"
+        "fit(CategoricalPixelPredictor(2), torch.zeros(1, 2, 2, dtype=int), steps=1, device='cpu')"
+    )
+    environment = {**os.environ, "TQDM_DISABLE": "1"}  # tqdm reads it when it is imported
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
