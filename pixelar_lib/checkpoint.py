@@ -64,7 +64,7 @@ class Checkpoint:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
-            "dropout": _dropout_state(self.model.device),
+            "dropout": _dropout_generator(self.model.device).get_state(),
             "history": asdict(self.history),
             "recent": self.recent,
         }
@@ -94,7 +94,7 @@ class Checkpoint:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.generator.set_state(content["generator"])
-        _set_dropout_state(self.model.device, content["dropout"])
+        _dropout_generator(self.model.device).set_state(content["dropout"])
         self.history.__dict__.update(content["history"])
         self.recent[:] = content["recent"]
         return content["step"]
@@ -133,12 +133,6 @@ def _architecture(model: PixelModel) -> dict:
     return {"structure": repr(model), **shapes}
 
 
-def _dropout_state(device: torch.device) -> torch.Tensor:
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
-
-
-def _set_dropout_state(device: torch.device, state: torch.Tensor) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    else:
-        torch.set_rng_state(state)
+def _dropout_generator(device: torch.device) -> torch.Generator:
+    is_cuda = device.type == "cuda"
+    return torch.cuda.default_generators[device.index] if is_cuda else torch.default_generator
