@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pixelar_lib.context import targets, windows
+from pixelar_lib.context import positive_integer, targets, windows
 from pixelar_lib.evaluation import IMAGES_PER_CHUNK, KGramBaseline, pixel_losses
 from pixelar_lib.models import PixelModel, evaluating
 from pixelar_lib.quantization import check_tokens, dequantize, quantize
@@ -106,6 +106,7 @@ def trace_images(
         TypeError: If tokens or labels are no integer tensors.
         ValueError: If tokens or labels do not fit the model.
     """
+    model.check_input(tokens, labels)  # no -1 here: nothing is to be drawn
     return sample_with_trace(model, len(tokens), known=tokens, labels=labels)
 
 
@@ -195,9 +196,14 @@ def reliability_table(
         that of Guo et al., On Calibration of Modern Neural Networks, 2017.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors.
-        ValueError: If tokens or labels do not fit the model.
+        TypeError: If tokens or labels are no integer tensors, or num_groups is no integer.
+        ValueError: If there is no image, tokens or labels do not fit the model, or num_groups
+            is below 1.
     """
+    model.check_input(tokens, labels)
+    if not len(tokens):
+        raise ValueError("there is no image to predict: tokens has length 0.")
+    positive_integer(num_groups, "num_groups")
     sums = torch.zeros(3, num_groups, dtype=torch.float64)
     with evaluating(model):
         for start in range(0, len(tokens), IMAGES_PER_CHUNK):

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILION, PURPLE, BLACK = "#D55E00", "#CC79A7", "#222222"
 LINE_STYLES = [(BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, "-.", "^"), (PURPLE, ":", "D")]
+BAR_STYLES = [(BLUE, ""), (VERMILION, "///"), (GREEN, "..."), (PURPLE, "xxx")]
 STYLE = {
     "figure.dpi": 200,
     "figure.facecolor": "white",
@@ -106,18 +107,12 @@ def line_chart(
     """
     figure, axes = _figure(WIDTH, 3.4)
     axis = axes[0, 0]
-    for (name, y), (colour, dash, marker) in zip(lines.items(), LINE_STYLES, strict=False):
+    for (name, y), (colour, dash, marker) in _told_apart(lines, LINE_STYLES):
         axis.plot(x, y, color=colour, linestyle=dash, marker=marker, markersize=4, label=name)
     for name, level in (levels or {}).items():
         axis.axhline(level, color="#666666", linewidth=1, linestyle=(0, (1, 1)))
-        axis.annotate(
-            name,
-            (1, level),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="bottom",
-            fontsize="small",
-        )
+        place = axis.get_yaxis_transform()  # x in shares of the width, y as in the data
+        axis.text(1, level, name, ha="right", va="bottom", fontsize="small", transform=place)
     if log_x:
         axis.set_xscale("log", base=2)
         axis.set_xticks(x, [f"{value:g}" for value in x])
@@ -143,10 +138,8 @@ def bar_chart(
     """
     figure, axes = _figure(WIDTH, 3.0)
     axis, share = axes[0, 0], 0.8 / len(bars)
-    hatches = ("", "///", "...", "xxx")
-    for index, ((name, heights), hatch) in enumerate(zip(bars.items(), hatches, strict=False)):
+    for index, ((name, heights), (colour, hatch)) in enumerate(_told_apart(bars, BAR_STYLES)):
         places = np.arange(len(names)) + (index - (len(bars) - 1) / 2) * share
-        colour = LINE_STYLES[index][0]
         axis.bar(places, heights, share, color=colour, hatch=hatch, edgecolor="white", label=name)
     axis.set_xticks(range(len(names)), names)
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
@@ -168,7 +161,7 @@ def heat_maps(
     Args:
         maps: Tensors (H, W).
         titles: One for each map.
-        units: What each scale measures; an empty unit draws the map in grey without a scale.
+        units: What each scale measures; an empty unit marks a picture, drawn in grey.
         title: States the finding.
         limits: Smallest and largest value of each scale; default: those of the map.
     """
@@ -240,6 +233,14 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tup
     return figure, axes
 
 
+def _told_apart(series: dict[str, list[float]], styles: list[tuple]) -> zip:
+    if len(series) > len(styles):
+        raise ValueError(f"{len(series)} series in a chart; only {len(styles)} can be told apart.")
+    return zip(series.items(), styles, strict=False)
+
+
 def _show_grey(axis: Axes, image: torch.Tensor) -> None:
+    if image.dtype != torch.uint8 and not image.is_floating_point():
+        raise TypeError(f"an image is uint8 or float, not {image.dtype}; dequantize tokens first.")
     white = 255 if image.dtype == torch.uint8 else 1
     axis.imshow(image, cmap="gray", vmin=0, vmax=white)

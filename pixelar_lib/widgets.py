@@ -54,8 +54,13 @@ class Explorer(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict:
         """Return the widget with its picture beside it, for pages without a kernel."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {"image/png": base64.b64encode(self._screen.value).decode()}
+        # Built here, since ipywidgets 7 has nothing to inherit (and shows the view by itself).
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {
+            "text/plain": f"Explorer with {' and '.join(self.sliders)}",
+            "image/png": base64.b64encode(self._screen.value).decode(),
+            "application/vnd.jupyter.widget-view+json": view,
+        }
 
 
 def explore_bins(image: torch.Tensor) -> Explorer:

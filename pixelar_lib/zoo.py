@@ -86,13 +86,14 @@ def build_model(class_name: str, arguments: dict) -> models.PixelModel:
     Raises:
         ValueError: If there is no such class.
     """
-    if class_name not in models.__all__:
+    model_class = getattr(models, class_name, None)
+    if not (isinstance(model_class, type) and issubclass(model_class, models.PixelModel)):
         raise ValueError(f"no model class is called {class_name!r} in pixelar_lib.models.")
     arguments = dict(arguments)
     radius = arguments.pop("neighbourhood", None)
     if radius is not None:
         arguments["context"] = neighbourhood(radius)
-    return getattr(models, class_name)(**arguments)
+    return model_class(**arguments)
 
 
 def load_weights(model: models.PixelModel, state: dict, name: str) -> None:
