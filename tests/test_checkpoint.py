@@ -185,7 +185,7 @@ def test_file_that_holds_something_else_is_refused(path, content):
 
 def test_checkpoint_that_would_run_code_is_refused(path):
     path.parent.mkdir()
-    torch.save({"architecture": {}, "recipe": print}, path)
+    torch.save({"architecture": {}, "recipe": {"steps": print}}, path)
     with pytest.raises(ValueError, match="no checkpoint"):
         train(mlp(), checkpoint=path)
 
