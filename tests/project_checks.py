@@ -269,7 +269,7 @@ def picture_complaints(notebook):
 def number_complaints(notebook):
     """Complain about decimals and percentages in the text that no cell has printed.
 
-    Formulas, code spans, links and addresses are left out.
+    Formulas, code spans, links, addresses and labels (Exercise 2.1) are left out.
     """
     text = markdown(notebook)
     for pattern in (
@@ -282,6 +282,7 @@ def number_complaints(notebook):
         r"\[[^\]]*\]\([^)]*\)",
         r"<[^>\n]+>",
         r"https?://\S+",
+        r"\b(?:[Ee]xercise|[Ff]igure|[Ss]ection|[Tt]able) \d+\.\d+",  # labels
     ):
         text = re.sub(pattern, " ", text)
     outputs = re.sub(r"\s+%", "%", printed(notebook))

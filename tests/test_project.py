@@ -270,7 +270,7 @@ def test_numbers_are_computed_fails():
         "0.5118 of 19.3% and 1,234.5.",
         "$0.7$, $$x = 1.5$$ and `0.25` or [1.2](https://x.org/3.4), {math}`0.1`",
         '```\n0.3\n```\n\n```{math}\n0.4\n```\n\n<img width="12.5">',
-        "One 28 x 28 image, 10,000 digits.",
+        "One 28 x 28 image, 10,000 digits, exercise 2.1.",
     ]:
         cells[0].source = good
         assert checks.number_complaints(notebook) == []
