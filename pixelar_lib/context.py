@@ -5,6 +5,7 @@ sliding window of the post (section "The Heart of Autoregression: Context Window
 `neighbourhood` is the causal square around the pixel.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,8 +16,30 @@ from pixelar_lib.quantization import check_integers
 OUTSIDE = -1  # marks a position before or beside the image: the start token stands there
 
 
+class Context(ABC):
+    """Which earlier pixels a prediction sees; `raster` and `neighbourhood` make one.
+
+    Attributes:
+        length: The number of pixels in the window.
+    """
+
+    length: int
+
+    @abstractmethod
+    def positions(self, height: int, width: int) -> torch.Tensor:
+        """Return for each pixel the flat indices of its context, in reading order.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+
+        Returns:
+            long (height * width, length), -1 where a position is outside the image.
+        """
+
+
 @dataclass(frozen=True)
-class Raster:
+class Raster(Context):
     """The k pixels before, in reading order, wrapping over the end of a row.
 
     Attributes:
@@ -26,21 +49,13 @@ class Raster:
     length: int
 
     def positions(self, height: int, width: int) -> torch.Tensor:
-        """Return for each pixel the flat indices of its context, earliest first.
-
-        Args:
-            height: Rows of the image.
-            width: Columns of the image.
-
-        Returns:
-            long (height * width, length), -1 where the window begins before the image.
-        """
+        """Return for each pixel the k flat indices before its own, as `Context.positions`."""
         pixels = torch.arange(height * width)[:, None]
         return (pixels + torch.arange(-self.length, 0)).clamp(min=OUTSIDE)
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
+class Neighbourhood(Context):
     """The causal pixels at most `radius` rows up and `radius` columns aside.
 
     Attributes:
@@ -55,15 +70,7 @@ class Neighbourhood:
         return 2 * self.radius * (self.radius + 1)
 
     def positions(self, height: int, width: int) -> torch.Tensor:
-        """Return for each pixel the flat indices of its context, in reading order.
-
-        Args:
-            height: Rows of the image.
-            width: Columns of the image.
-
-        Returns:
-            long (height * width, length), -1 where a pixel lies outside the image.
-        """
+        """Return for each pixel the flat indices around and before it, as `Context.positions`."""
         reach = range(-self.radius, self.radius + 1)
         offsets = [(y, x) for y in reach for x in reach if (y, x) < (0, 0)]
         up, aside = torch.tensor(offsets).unbind(1)
@@ -71,9 +78,6 @@ class Neighbourhood:
         rows, columns = pixels // width + up, pixels % width + aside  # (H W, length)
         inside = (rows >= 0) & (columns >= 0) & (columns < width)
         return torch.where(inside, rows * width + columns, OUTSIDE)
-
-
-Context = Raster | Neighbourhood
 
 
 def raster(k: int) -> Raster:
