@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
+from tqdm import tqdm  # not tqdm.auto: its notebook bar ignores TQDM_DISABLE
 
 from pixelar_lib.checkpoint import Checkpoint, History, fingerprint
 from pixelar_lib.evaluation import evaluate
