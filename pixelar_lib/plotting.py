@@ -73,7 +73,7 @@ def number_grids(
     """
     figure, axes = _figure(WIDTH + 0.6, 2.9, 1, len(grids))
     for axis, grid, name, number_format in zip(axes.flat, grids, titles, formats, strict=True):
-        axis.imshow(grid)
+        axis.imshow(grid.numpy())
         middle = (float(grid.min()) + float(grid.max())) / 2
         for (row, column), value in np.ndenumerate(grid.numpy()):
             ink = "black" if value > middle else "white"
@@ -169,7 +169,7 @@ def heat_maps(
     for index, (axis, values) in enumerate(zip(axes.flat, maps, strict=True)):
         low, high = limits[index] if limits else (float(values.min()), float(values.max()))
         colours = "viridis" if units[index] else "gray"
-        shown = axis.imshow(values, cmap=colours, vmin=low, vmax=high)
+        shown = axis.imshow(values.numpy(), cmap=colours, vmin=low, vmax=high)
         axis.set(title=titles[index], xticks=[], yticks=[])
         bar = figure.colorbar(shown, ax=axis, location="bottom", fraction=0.05, pad=0.03)
         bar.set_label(units[index] or "grey")
@@ -212,7 +212,7 @@ def reliability_diagram(confidence: torch.Tensor, accuracy: torch.Tensor, title:
     figure, axes = _figure(4.2, 3.8)
     axis = axes[0, 0]
     axis.plot([0, 1], [0, 1], color="#666666", linestyle=":", label="perfectly calibrated")
-    axis.plot(confidence, accuracy, color=BLUE, marker="o", label="model")
+    axis.plot(confidence.numpy(), accuracy.numpy(), color=BLUE, marker="o", label="model")
     axis.set(
         title=title,
         xlabel="confidence (probability of the likeliest token)",
@@ -243,4 +243,4 @@ def _show_grey(axis: Axes, image: torch.Tensor) -> None:
     if image.dtype != torch.uint8 and not image.is_floating_point():
         raise TypeError(f"an image is uint8 or float, not {image.dtype}; dequantize tokens first.")
     white = 255 if image.dtype == torch.uint8 else 1
-    axis.imshow(image, cmap="gray", vmin=0, vmax=white)
+    axis.imshow(image.numpy(), cmap="gray", vmin=0, vmax=white)

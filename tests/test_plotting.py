@@ -1,0 +1,218 @@
+"""What stands in the figures: their data, their words, and marks that need no colour."""
+
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from matplotlib.colors import to_hex
+from matplotlib.image import AxesImage
+
+from pixelar_lib import plotting
+
+
+def shown(axis):
+    """Return the array of the image that an axis shows."""
+    (image,) = axis.findobj(AxesImage)
+    return torch.as_tensor(image.get_array().data)
+
+
+def seven_levels(num_images=3):
+    return torch.arange(num_images * 4, dtype=torch.uint8).view(num_images, 2, 2) * 20
+
+
+def draw_each():
+    """Return one figure of each kind."""
+    grid = torch.rand(2, 3)
+    return [
+        plotting.image_grid(seven_levels(), "title"),
+        plotting.number_grids([grid], ["grid"], "title", [".1f"]),
+        plotting.line_chart([1, 2], {"line": [3.0, 4.0]}, "title", "x", "y"),
+        plotting.bar_chart({"bar": [1.0, 2.0]}, ["a", "b"], "title", "x", "y"),
+        plotting.heat_maps([grid], ["map"], ["nats"], "title"),
+        plotting.context_picture(grid, [grid > 0.5], ["title"], 1, 1),
+        plotting.reliability_diagram(grid[0], grid[1], "title"),
+    ]
+
+
+# All of them
+
+
+def test_each_figure_says_what_it_shows():
+    for figure in draw_each():
+        texts = {figure.get_suptitle()} | {axis.get_title() for axis in figure.axes}
+        assert "title" in texts
+
+
+def test_each_figure_is_sharp_white_and_shown_once():
+    for figure in draw_each():
+        assert figure.dpi == 200
+        assert to_hex(figure.get_facecolor()) == "#ffffff"
+    assert plt.get_fignums() == []  # pyplot keeps none, so a notebook does not show it twice
+
+
+def test_the_style_of_the_reader_is_left_alone():
+    before = dict(plt.rcParams)
+    draw_each()
+    assert dict(plt.rcParams) == before
+
+
+# Images
+
+
+def test_image_grid_shows_each_image_in_order():
+    images = seven_levels(5)
+    figure = plotting.image_grid(images, "five", columns=3, captions=list("abcde"))
+    assert len(figure.axes) == 6
+    for axis, image, caption in zip(figure.axes, images, "abcde", strict=False):
+        assert torch.equal(shown(axis), image)
+        assert [text.get_text() for text in axis.texts] == [caption]
+    assert not figure.axes[5].images and not any(axis.axison for axis in figure.axes)
+
+
+@pytest.mark.parametrize(("images", "white"), [(seven_levels(), 255), (torch.rand(3, 2, 2), 1)])
+def test_black_and_white_do_not_depend_on_the_image(images, white):
+    for axis in plotting.image_grid(images, "three").axes[:3]:
+        assert axis.images[0].get_clim() == (0, white)
+        assert axis.images[0].get_cmap().name == "gray"
+
+
+def test_tokens_are_no_image():
+    with pytest.raises(TypeError, match="dequantize"):
+        plotting.image_grid(torch.zeros(1, 2, 2, dtype=torch.long), "tokens")
+
+
+def test_number_grids_write_every_number_in_its_format():
+    grids = [torch.tensor([[0, 255]], dtype=torch.uint8), torch.tensor([[0.25], [0.75]])]
+    figure = plotting.number_grids(grids, ["levels", "greys"], "two", ["d", ".2f"])
+    left, right = figure.axes
+    assert (left.get_title(), right.get_title()) == ("levels", "greys")
+    assert [text.get_text() for text in left.texts] == ["0", "255"]
+    assert [text.get_text() for text in right.texts] == ["0.25", "0.75"]
+    assert [text.get_position() for text in left.texts] == [(0, 0), (1, 0)]
+    assert [text.get_position() for text in right.texts] == [(0, 0), (0, 1)]
+    for axis, grid in ((left, grids[0]), (right, grids[1])):
+        assert torch.equal(shown(axis), grid)
+        assert [text.get_color() for text in axis.texts] == ["white", "black"]  # on dark, on light
+
+
+def test_context_picture_marks_what_is_seen_and_what_is_predicted():
+    image = torch.rand(3, 4)
+    seen = torch.zeros(2, 3, 4, dtype=torch.bool)
+    seen[0, 1, :2] = seen[1, 0, 3] = True
+    figure = plotting.context_picture(image, list(seen), ["two", "one"], row=1, column=2)
+    for axis, mask, title in zip(figure.axes, seen, ["two", "one"], strict=True):
+        dots, square = axis.collections
+        expected = [[column, row] for row, column in mask.nonzero().tolist()]
+        assert dots.get_offsets().tolist() == expected
+        assert square.get_offsets().tolist() == [[2, 1]]
+        assert len(dots.get_paths()[0]) != len(square.get_paths()[0])  # a dot and a square
+        assert torch.equal(shown(axis), image)
+        assert axis.get_title() == title
+
+
+# Charts
+
+
+NAMES = ["first", "second", "third", "fourth"]
+HEIGHTS = {name: [1.0 + place, 2.0, 3.0] for place, name in enumerate(NAMES)}
+
+
+def test_line_chart_holds_the_data():
+    figure = plotting.line_chart([1, 2, 4], HEIGHTS, "lines", "bins K", "loss (nats)")
+    (axis,) = figure.axes
+    assert axis.get_xlabel() == "bins K" and axis.get_ylabel() == "loss (nats)"
+    for line, (name, heights) in zip(axis.lines, HEIGHTS.items(), strict=True):
+        assert line.get_label() == name
+        assert line.get_xdata().tolist() == [1, 2, 4] and line.get_ydata().tolist() == heights
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == NAMES
+
+
+def test_lines_are_told_apart_without_colour():
+    (axis,) = plotting.line_chart([1, 2, 4], HEIGHTS, "lines", "x", "y").axes
+    for what in ("get_linestyle", "get_marker", "get_color"):
+        assert len({getattr(line, what)() for line in axis.lines}) == len(NAMES)
+
+
+def test_line_chart_with_levels_on_a_doubling_axis():
+    figure = plotting.line_chart(
+        [2, 4, 8], {"loss": [3, 2, 1]}, "lines", "x", "y", levels={"to beat": 2.5}, log_x=True
+    )
+    (axis,) = figure.axes
+    assert axis.get_legend() is None  # one line needs no legend
+    assert axis.lines[1].get_ydata() == [2.5, 2.5]
+    (name,) = axis.texts
+    assert name.get_text() == "to beat" and name.get_position()[1] == 2.5
+    assert axis.get_xscale() == "log"
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["2", "4", "8"]
+
+
+def test_bar_chart_holds_the_data():
+    figure = plotting.bar_chart(HEIGHTS, ["a", "b", "c"], "bars", "token", "probability")
+    (axis,) = figure.axes
+    assert axis.get_xlabel() == "token" and axis.get_ylabel() == "probability"
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["a", "b", "c"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == NAMES
+    edges = []
+    for bars, heights in zip(axis.containers, HEIGHTS.values(), strict=True):
+        assert [bar.get_height() for bar in bars] == heights
+        for place, bar in enumerate(bars):
+            assert abs(bar.get_x() + bar.get_width() / 2 - place) < 0.5  # above its own name
+            edges.append((round(bar.get_x(), 6), round(bar.get_x() + bar.get_width(), 6)))
+    edges.sort()
+    assert all(one[1] <= other[0] for one, other in pairwise(edges))  # no bar hides another
+
+
+def test_bars_are_told_apart_without_colour():
+    (axis,) = plotting.bar_chart(HEIGHTS, ["a", "b", "c"], "bars", "x", "y").axes
+    assert len({bars[0].get_hatch() for bars in axis.containers}) == len(NAMES)
+    assert len({bars[0].get_facecolor() for bars in axis.containers}) == len(NAMES)
+
+
+def test_one_kind_of_bar_needs_no_legend():
+    (axis,) = plotting.bar_chart({"bar": [1.0]}, ["a"], "bars", "x", "y").axes
+    assert axis.get_legend() is None
+
+
+def test_more_series_than_can_be_told_apart_are_refused():
+    many = {str(number): [1.0, 2.0] for number in range(5)}
+    with pytest.raises(ValueError, match=r"5 series.*only 4"):
+        plotting.line_chart([1, 2], many, "lines", "x", "y")
+    with pytest.raises(ValueError, match=r"5 series.*only 4"):
+        plotting.bar_chart(many, ["a", "b"], "bars", "x", "y")
+
+
+# Maps
+
+
+def test_heat_maps_hold_the_data_each_with_its_scale():
+    maps = [torch.rand(3, 4), torch.rand(3, 4) * 5]
+    figure = plotting.heat_maps(maps, ["drawn", "entropy"], ["", "nats"], "two maps")
+    panels, bars = figure.axes[:2], figure.axes[2:]
+    assert figure.get_suptitle() == "two maps"
+    for axis, values, title in zip(panels, maps, ["drawn", "entropy"], strict=True):
+        assert axis.get_title() == title
+        assert torch.equal(shown(axis), values)
+        limits = pytest.approx((float(values.min()), float(values.max())))
+        assert axis.images[0].get_clim() == limits
+    assert [axis.images[0].get_cmap().name for axis in panels] == ["gray", "viridis"]
+    assert [bar.get_xlabel() for bar in bars] == ["grey", "nats"]
+
+
+def test_heat_maps_can_share_a_scale():
+    maps = [torch.rand(2, 2), torch.rand(2, 2)]
+    limits = [(0, 2), (0, 2)]
+    figure = plotting.heat_maps(maps, ["one", "two"], ["nats", "nats"], "two maps", limits)
+    assert [axis.images[0].get_clim() for axis in figure.axes[:2]] == limits
+
+
+def test_reliability_diagram_holds_the_data_beside_the_diagonal():
+    confidence, accuracy = torch.tensor([0.3, 0.6, 0.9]), torch.tensor([0.2, 0.6, 0.95])
+    (axis,) = plotting.reliability_diagram(confidence, accuracy, "honest").axes
+    diagonal, model = axis.lines
+    assert (diagonal.get_xdata() == [0, 1]).all() and (diagonal.get_ydata() == [0, 1]).all()
+    assert torch.equal(torch.as_tensor(model.get_xdata()), confidence)
+    assert torch.equal(torch.as_tensor(model.get_ydata()), accuracy)
+    assert diagonal.get_linestyle() != model.get_linestyle()
+    assert axis.get_xlim() == (0, 1) and axis.get_ylim() == (0, 1)
+    assert "confidence" in axis.get_xlabel() and "accuracy" in axis.get_ylabel()

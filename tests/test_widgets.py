@@ -1,0 +1,160 @@
+"""The explorers: each slider is moved through its values, and the figure follows."""
+
+import base64
+import json
+
+import pytest
+import torch
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from pixelar_lib import widgets
+from pixelar_lib.analysis import entropy, quantization_error
+from pixelar_lib.context import neighbourhood, raster
+from pixelar_lib.data import load_mnist
+from pixelar_lib.models import CategoricalPixelPredictor
+from pixelar_lib.quantization import dequantize, quantize
+from pixelar_lib.sampling import next_token_distribution
+
+DIGIT = load_mnist("test").images[0]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def every_value(slider):
+    steps = round((slider.max - slider.min) / slider.step)
+    return [slider.min + number * slider.step for number in range(steps + 1)]
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Leave the picture out, which takes most of the time, where only the figure is looked at."""
+    monkeypatch.setattr(Figure, "savefig", lambda *args, **kwargs: None)
+
+
+def some_logits():
+    return torch.linspace(-3, 2, 16)
+
+
+def make_bins():
+    return widgets.explore_bins(DIGIT)
+
+
+def make_context():
+    return widgets.explore_context(CategoricalPixelPredictor(context_length=10), DIGIT)
+
+
+def make_temperature():
+    return widgets.explore_temperature(some_logits())
+
+
+each_explorer = pytest.mark.parametrize("make", [make_bins, make_context, make_temperature])
+
+
+# What all explorers share
+
+
+@each_explorer
+def test_sliders_stand_above_the_picture(make):
+    explorer = make()
+    *sliders, picture = explorer.children
+    assert sliders == list(explorer.sliders.values())
+    assert bytes(picture.value).startswith(PNG)
+    assert all(slider.description for slider in sliders)
+
+
+@each_explorer
+def test_the_picture_follows_each_slider(make):
+    explorer = make()
+    picture = explorer.children[-1]
+    for slider in explorer.sliders.values():
+        before, figure = picture.value, explorer.figure
+        slider.value = slider.min if slider.value != slider.min else slider.max
+        assert explorer.figure is not figure
+        assert picture.value != before
+        assert bytes(picture.value).startswith(PNG)
+
+
+@each_explorer
+def test_a_slider_moves_the_figure_when_it_is_let_go(make):
+    assert all(not slider.continuous_update for slider in make().sliders.values())
+
+
+@each_explorer
+def test_a_page_without_a_kernel_gets_the_picture(make):
+    explorer = make()
+    next(iter(explorer.sliders.values())).value += 1
+    bundle = explorer._repr_mimebundle_(include=None, exclude=None)
+    assert base64.b64decode(bundle["image/png"]) == explorer.children[-1].value
+    view = bundle["application/vnd.jupyter.widget-view+json"]
+    assert view["model_id"] == explorer.model_id
+    assert all(name in bundle["text/plain"] for name in explorer.sliders)
+    assert json.dumps(bundle)
+
+
+# Bins
+
+
+def test_explore_bins_at_every_number_of_bins(unrendered):
+    explorer = make_bins()
+    slider = explorer.sliders["num_bins"]
+    assert (slider.min, slider.value, slider.max) == (2, 16, 256)
+    for num_bins in every_value(slider):
+        slider.value = num_bins
+        tokens = quantize(DIGIT, num_bins)
+        title = explorer.figure.get_suptitle()
+        assert title.startswith(f"{num_bins} bins: {len(tokens.unique())} of them")
+        assert f"error {quantization_error(DIGIT, num_bins):.1f}" in title
+        original, back, lost = (
+            torch.as_tensor(axis.images[0].get_array().data) for axis in explorer.figure.axes
+        )
+        torch.testing.assert_close(original, DIGIT / 255)
+        torch.testing.assert_close(back, dequantize(tokens, num_bins))
+        torch.testing.assert_close(lost, (back - original).abs(), atol=1e-6, rtol=0)
+
+
+# Context
+
+
+@pytest.mark.parametrize("context", [raster(30), neighbourhood(2)])
+def test_explore_context_at_every_row_and_column(context, unrendered):
+    image = DIGIT[8:14, 10:17]
+    explorer = widgets.explore_context(CategoricalPixelPredictor(context=context), image)
+    row, column = explorer.sliders["row"], explorer.sliders["column"]
+    assert (row.min, row.max, column.min, column.max) == (0, 5, 0, 6)
+    for i in every_value(row):
+        row.value = i
+        for j in every_value(column):
+            column.value = j
+            table = context.positions(6, 7)[i * 7 + j]
+            expected = sorted([int(place) % 7, int(place) // 7] for place in table if place >= 0)
+            (axis,) = explorer.figure.axes
+            dots, square = axis.collections
+            assert sorted(dots.get_offsets().tolist()) == expected
+            assert square.get_offsets().tolist() == [[j, i]]
+            assert axis.get_title() == f"pixel ({i}, {j}) sees {len(expected)} pixels"
+
+
+# Temperature
+
+
+def test_explore_temperature_at_every_temperature(unrendered):
+    explorer = make_temperature()
+    slider = explorer.sliders["temperature"]
+    assert (slider.min, slider.value, slider.max) == (0, 1, 3)
+    for temperature in every_value(slider):
+        slider.value = temperature
+        expected = next_token_distribution(some_logits(), temperature)
+        (axis,) = explorer.figure.axes
+        heights = [bar.get_height() for bar in axis.containers[0]]
+        assert heights == pytest.approx(expected.tolist())
+        assert to_hex(axis.containers[0][0].get_facecolor()) == "#0072b2"
+        assert axis.get_title() == (
+            f"temperature {temperature:.1f}: entropy {float(entropy(expected)):.2f} nats"
+        )
+
+
+def test_explore_temperature_0_leaves_one_bar():
+    explorer = make_temperature()
+    explorer.sliders["temperature"].value = 0
+    heights = [bar.get_height() for bar in explorer.figure.axes[0].containers[0]]
+    assert heights == [0] * 15 + [1]
