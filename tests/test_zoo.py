@@ -1,0 +1,258 @@
+"""The models that ship: whole records, figures that come out again, and files that are intact."""
+
+import json
+import math
+import re
+import shutil
+from dataclasses import asdict
+
+import pytest
+import safetensors.torch
+import torch
+
+from experiments.assets import add_asset
+from experiments.recipes import RECIPES
+from pixelar_lib import runtime, zoo
+from pixelar_lib.context import neighbourhood, raster
+from pixelar_lib.data import load_mnist
+from pixelar_lib.evaluation import evaluate
+from pixelar_lib.models import CategoricalPixelPredictor, PixelModel
+from pixelar_lib.quantization import quantize
+from pixelar_lib.sampling import sample
+
+NAME = "post-mlp-k16"
+SPLITS = {"validation": 10_000, "test": 10_000, "test_bundled": 2_000}
+
+each_model = pytest.mark.parametrize("name", zoo.list_pretrained())
+each_record = pytest.mark.parametrize("name", zoo.results())
+
+
+@pytest.fixture
+def assets(tmp_path, monkeypatch):
+    """A copy of the assets that a test may damage."""
+    copy = tmp_path / "assets"
+    shutil.copytree(runtime.ASSETS, copy, ignore=shutil.ignore_patterns("*.xz"))
+    for module in (runtime, zoo):
+        monkeypatch.setattr(module, "ASSETS", copy)
+    monkeypatch.setattr("experiments.assets.ASSETS", copy)
+    monkeypatch.setattr("experiments.assets.SUMS", copy / "SHA256SUMS")
+    zoo._record.cache_clear()
+    yield copy
+    zoo._record.cache_clear()
+
+
+def rewrite_record(name, **changes):
+    """Replace parts of a record, with the hash that belongs to it."""
+    record = {**zoo.results()[name], **changes}
+    zoo._record.cache_clear()
+    add_asset(f"{name}.json", json.dumps(record).encode())
+
+
+# Records
+
+
+@each_record
+def test_record_is_that_of_its_recipe(name):
+    record = zoo.results()[name]
+    assert record["name"] == name
+    assert record["command"] == f"python -m experiments.train {name}"
+    recipe = json.loads(json.dumps(asdict(RECIPES[name])))
+    assert {key: record[key] for key in recipe} == recipe
+
+
+@each_record
+def test_record_says_where_it_comes_from(name):
+    record = zoo.results()[name]
+    assert re.fullmatch("[0-9a-f]{40}(-dirty)?", record["commit"])
+    assert {"cpu", "cores", "device", "torch", "python"} == record["machine"].keys()
+    assert all(record["machine"].values())
+    model = zoo.build_model(record["model"], record["arguments"])
+    assert record["parameters"] == model.num_parameters
+
+
+@each_record
+def test_record_has_a_whole_run_for_each_seed(name):
+    record = zoo.results()[name]
+    assert [run["seed"] for run in record["runs"]] == record["seeds"]
+    for run in record["runs"]:
+        assert run["seconds"] > 0
+        curve = run["curve"]
+        lengths = {len(curve[line]) for line in ("steps", "training_loss", "held_out_loss")}
+        assert len(lengths) == 1 and lengths.pop() > 1
+        assert curve["steps"][-1] == record["fit"]["steps"]
+        assert curve["held_out_loss"][-1] < curve["held_out_loss"][0] < math.log(16)
+
+
+@each_record
+def test_record_keeps_validation_test_and_bundled_test_apart(name):
+    for run in zoo.results()[name]["runs"]:
+        for split, num_images in SPLITS.items():
+            figures = run[split]
+            assert (figures["num_images"], figures["pixels_per_image"]) == (num_images, 784)
+            nats = figures["nats_per_pixel"]
+            assert 0 < figures["standard_error"] < 0.01 < nats < math.log(16)
+            assert figures["bits_per_dim"] == pytest.approx(nats / math.log(2))
+            assert figures["nats_per_image"] == pytest.approx(nats * 784)
+        assert len({run[split]["nats_per_pixel"] for split in SPLITS}) == len(SPLITS)
+
+
+# Models
+
+
+def test_list_holds_the_names_that_the_book_relies_on_and_only_models_with_weights():
+    names = zoo.list_pretrained()
+    assert {"post-mlp-k16", "neighbourhood-mlp-k16"} <= set(names) and names == sorted(names)
+    ships = {name for name, record in zoo.results().items() if record["ships_weights"]}
+    assert set(names) == ships
+    assert ships == {file.stem for file in runtime.ASSETS.glob("*.safetensors")}
+
+
+@each_model
+def test_recorded_figure_comes_out_again_on_the_bundled_test_images(name):
+    model = zoo.load_pretrained(name)
+    tokens = quantize(load_mnist("test").images, model.num_bins)
+    recorded = zoo.results()[name]["runs"][0]["test_bundled"]
+    measured = evaluate(model, tokens)
+    assert measured.nats_per_pixel == pytest.approx(recorded["nats_per_pixel"], abs=1e-3)
+    assert measured.standard_error == pytest.approx(recorded["standard_error"], abs=1e-4)
+
+
+@each_model
+def test_model_keeps_the_contract_on_digits(name):
+    model = zoo.load_pretrained(name)
+    assert isinstance(model, PixelModel) and not model.training
+    assert model.device == torch.device("cpu")
+    tokens = quantize(load_mnist("test").images[:1], model.num_bins)
+    place = torch.arange(784).view(28, 28)
+    changed = [
+        torch.where(place < pixel, tokens, (tokens + 1) % model.num_bins)
+        for pixel in range(0, 784, 29)
+    ]
+    with torch.no_grad():
+        logits = model(torch.cat([tokens, *changed]))
+    assert logits.shape == (len(changed) + 1, model.num_bins, 28, 28)
+    assert logits.dtype == torch.float32 and logits.isfinite().all()
+    for number, pixel in enumerate(range(0, 784, 29), start=1):
+        before = place <= pixel  # the prediction for the pixel itself sees nothing that changed
+        torch.testing.assert_close(logits[number][:, before], logits[0][:, before])
+    drawn = sample(model, 2)
+    assert drawn.shape == (2, 28, 28) and 0 <= drawn.min() <= drawn.max() < model.num_bins
+
+
+@each_model
+def test_weights_are_stored_as_float16_and_loaded_as_float32(name):
+    stored = safetensors.torch.load(runtime.read_asset(f"{name}.safetensors"))
+    model = zoo.load_pretrained(name)
+    for key, value in model.state_dict().items():
+        assert stored[key].dtype == torch.float16 and value.dtype == torch.float32
+        assert torch.equal(value, stored[key].float())  # so the figures are those of these weights
+    assert len(stored) == len(model.state_dict())
+
+
+@each_model
+def test_info_tells_what_the_model_is_and_how_good(name):
+    info = zoo.info(name)
+    model = zoo.load_pretrained(name)
+    assert info["num_bins"] == model.num_bins == 16
+    assert info["mnist"] == "16 grey levels"
+    assert info["runs"] == zoo.results()[name]["runs"]
+    assert info["parameters"] == model.num_parameters
+
+
+def test_each_call_returns_a_model_of_its_own():
+    first, second = zoo.load_pretrained(NAME), zoo.load_pretrained(NAME)
+    with torch.no_grad():
+        first.embedding.weight.zero_()
+    assert second.embedding.weight.any()
+
+
+def test_changing_a_record_changes_no_other():
+    zoo.results()[NAME]["runs"].clear()
+    assert zoo.results()[NAME]["runs"]
+
+
+# Building a model from its record
+
+
+def test_build_model_with_each_kind_of_context():
+    ten = zoo.build_model("CategoricalPixelPredictor", {})
+    assert ten.context == raster(10) and ten.num_parameters == 152_624  # like the post's
+    arguments = {"neighbourhood": 2, "embedding_dim": 4, "num_bins": 8}
+    near = zoo.build_model("CategoricalPixelPredictor", arguments)
+    assert near.context == neighbourhood(2) and near.num_bins == 8
+    assert arguments == {"neighbourhood": 2, "embedding_dim": 4, "num_bins": 8}  # left alone
+
+
+@pytest.mark.parametrize("name", ["NoSuchModel", "evaluating", "base", "torch"])
+def test_build_model_knows_only_models(name):
+    with pytest.raises(ValueError, match=f"no model class is called '{name}'"):
+        zoo.build_model(name, {})
+
+
+# What can go wrong
+
+
+@pytest.mark.parametrize("function", [zoo.load_pretrained, zoo.info])
+@pytest.mark.parametrize("name", ["no-such-model", "", "post-recipe"])
+def test_unknown_name_is_answered_with_those_there_are(function, name):
+    with pytest.raises(ValueError, match=f"no model is called '{name}'.*{NAME}"):
+        function(name)
+
+
+def test_a_record_without_weights_is_no_model(assets):
+    rewrite_record(NAME, ships_weights=False)
+    assert NAME in zoo.results() and NAME not in zoo.list_pretrained()
+    with pytest.raises(ValueError, match="no model is called"):
+        zoo.load_pretrained(NAME)
+
+
+def truncate(content):
+    return content[:-100]
+
+
+def flip_a_bit(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def empty(content):
+    return b""
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty])
+@pytest.mark.parametrize("suffix", ["safetensors", "json"])
+def test_a_damaged_file_is_refused(assets, damage, suffix):
+    file = assets / f"{NAME}.{suffix}"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ValueError, match=rf"{re.escape(file.name)}.*truncated or altered"):
+        zoo.load_pretrained(NAME)
+
+
+def test_missing_weights_are_refused(assets):
+    (assets / f"{NAME}.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="missing"):
+        zoo.load_pretrained(NAME)
+
+
+def test_weights_of_another_architecture_are_refused(assets):
+    other = runtime.read_asset("neighbourhood-mlp-k16.safetensors")
+    add_asset(f"{NAME}.safetensors", other)
+    with pytest.raises(ValueError, match=f"weights '{NAME}' are of another architecture"):
+        zoo.load_pretrained(NAME)
+
+
+def test_load_weights_wants_every_tensor_and_no_other():
+    model = CategoricalPixelPredictor(4)
+    state = model.state_dict()
+    first = next(iter(state))
+    without = {key: value for key, value in state.items() if key != first}
+    for wrong in (without, {**state, "more": torch.zeros(1)}, {**state, first: torch.zeros(2)}):
+        with pytest.raises(ValueError, match="another architecture"):
+            zoo.load_weights(model, wrong, "some weights")
+
+
+def test_load_weights_turns_float16_into_float32():
+    model, other = CategoricalPixelPredictor(4), CategoricalPixelPredictor(4)
+    zoo.load_weights(model, {key: value.half() for key, value in other.state_dict().items()}, "x")
+    for key, value in model.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, other.state_dict()[key].half().float())
