@@ -107,9 +107,13 @@ def weights(model: PixelModel) -> bytes:
 
 
 def git_commit() -> str:
-    """Return the commit that is checked out, marked where files were changed after it."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    """Return the commit that is checked out, marked where code was changed after it."""
+    code = [".", ":!pixelar_lib/assets"]  # assets are what trainings write
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *code]).returncode
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    return head + ("-dirty" if changed else "")
 
 
 def machine() -> dict:
