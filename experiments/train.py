@@ -28,7 +28,7 @@ from pixelar_lib.training import fit
 from pixelar_lib.zoo import build_model
 
 CHECKPOINTS = Path("checkpoints")
-HELD_OUT_LOOKS = 1_000  # images of the validation set that the curve is measured on
+HELD_OUT_LOOKS = 500  # images of the validation set that the curve is measured on
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from pixelar_lib.context import raster
 from pixelar_lib.models import PixelModel, WindowModel, evaluating
 from pixelar_lib.quantization import check_tokens
 
-IMAGES_PER_CHUNK = 64
+IMAGES_PER_CHUNK = 8  # small buffers stay in the cache, and are not mapped anew each time
 
 
 @dataclass(frozen=True)
