@@ -56,7 +56,7 @@ RECIPES = {
         purpose="The post's network and number of steps, with windows from all images.",
         fit=POST_FIT,
         windows_per_image=2,
-        seeds=(0, 1, 2, 3, 4),
+        seeds=(0, 1, 2),
     ),
     "post-mlp-k16": Recipe(
         purpose="The post's network and its ten pixels of context, trained longer on all images.",
