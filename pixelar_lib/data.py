@@ -72,14 +72,29 @@ def load_mnist(split: str, source: str = "bundled", root: str | Path | None = No
             raise ValueError("root is for source='full'; the bundled digits need none.")
         return _load_bundled(split)
     if source == "full":
-        root = Path(root or os.environ.get("PIXELAR_DATA") or default_root())
-        return _load_full(split, root.expanduser())
+        return _load_full(split, find_root(root))
     raise ValueError(f"source {source!r} does not exist; choose 'bundled' or 'full'.")
 
 
-def default_root() -> Path:
-    """Return the folder where the full set is kept when you name none."""
-    return Path.home() / ".cache" / "pixelar_lib"
+def find_root(root: str | Path | None = None) -> Path:
+    """Return the folder of the full set; it need not be there yet.
+
+    Args:
+        root: As for `load_mnist`.
+
+    Returns:
+        `root`, else what `PIXELAR_DATA` names, else a cache folder in your home.
+
+    Raises:
+        FileNotFoundError: If it is below a home folder, and there is none.
+    """
+    root = root or os.environ.get("PIXELAR_DATA") or "~/.cache/pixelar_lib"
+    try:
+        return Path(root).expanduser()
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            f"there is no home folder for {root}; set root= or PIXELAR_DATA to another folder."
+        ) from error
 
 
 def _load_bundled(split: str) -> Digits:
@@ -89,22 +104,21 @@ def _load_bundled(split: str) -> Digits:
 
 
 def _load_full(split: str, root: Path) -> Digits:
-    from torchvision.datasets import MNIST  # slow to import, and only needed here
+    from torchvision.datasets.mnist import read_image_file, read_label_file  # slow to import
 
     raw = root / "MNIST" / "raw"
     if not all((raw / name).is_file() for name in FULL_FILES):
         _download(root)
-    wanted = "t10k" if split == "test" else "train"
-    for name, sha256 in FULL_FILES.items():
-        if name.startswith(wanted):
-            read_verified(raw / name, sha256)  # torchvision checks only what it downloads
-    mnist = MNIST(root, train=split != "test", download=False)
+    begin = "t10k" if split == "test" else "train"
+    images, labels = (raw / f"{begin}-{part}-ubyte" for part in ("images-idx3", "labels-idx1"))
+    for file in (images, labels):
+        read_verified(file, FULL_FILES[file.name])  # torchvision checks only what it downloads
     part = {
         "train": slice(NUM_TRAINING_IMAGES),
         "validation": slice(NUM_TRAINING_IMAGES, None),
         "test": slice(None),
     }[split]
-    return Digits(mnist.data[part].clone(), mnist.targets[part].long())
+    return Digits(read_image_file(images)[part].clone(), read_label_file(labels)[part].clone())
 
 
 def _download(root: Path) -> None:

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import os
 import shutil
 import struct
 import urllib.error
@@ -13,7 +12,7 @@ import torch
 from torchvision.datasets import MNIST
 
 from pixelar_lib import data, runtime
-from pixelar_lib.data import load_mnist
+from pixelar_lib.data import find_root, load_mnist
 
 # The bundled digits
 
@@ -142,6 +141,18 @@ def test_full_splits_are_the_first_50000_the_last_10000_and_the_test_images(
         assert digits.labels.tolist() == [(i + label_shift) % 251 for i in indices]
 
 
+def test_what_old_versions_of_torchvision_kept_is_not_read(
+    tmp_path, small_files, recorded_hashes, monkeypatch
+):
+    forbid_download(monkeypatch)
+    write_files(tmp_path / "MNIST" / "raw", small_files)
+    old = torch.zeros(9, 28, 28, dtype=torch.uint8), torch.zeros(9, dtype=torch.long)
+    (tmp_path / "MNIST" / "processed").mkdir()
+    for name in ("training.pt", "test.pt"):
+        torch.save(old, tmp_path / "MNIST" / "processed" / name)
+    assert len(load_mnist("test", "full", tmp_path)) == 10_000
+
+
 def test_root_comes_before_the_variable_and_that_before_the_home_folder(
     tmp_path, small_files, recorded_hashes, monkeypatch
 ):
@@ -158,8 +169,18 @@ def test_root_comes_before_the_variable_and_that_before_the_home_folder(
     write_files(tmp_path / "named" / "MNIST" / "raw", small_files)
     assert len(load_mnist("test", "full", "~/named")) == 10_000
     monkeypatch.delenv("PIXELAR_DATA")
-    assert data.default_root() == tmp_path / ".cache" / "pixelar_lib"
+    assert find_root() == tmp_path / ".cache" / "pixelar_lib"
     with pytest.raises(AssertionError, match="downloaded"):
+        load_mnist("test", "full")
+
+
+def test_user_without_a_home_folder_is_told_what_to_set(monkeypatch):
+    def no_home(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("PIXELAR_DATA", raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    with pytest.raises(FileNotFoundError, match=r"no home folder for ~/.*set root= or PIXELAR"):
         load_mnist("test", "full")
 
 
@@ -243,7 +264,7 @@ def test_root_that_cannot_be_written_fails_with_what_to_do(tmp_path):
 @pytest.fixture
 def full_root():
     """Return the folder of the full MNIST, or leave the test out."""
-    root = Path(os.environ.get("PIXELAR_DATA") or data.default_root())
+    root = find_root()
     if not (root / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
         pytest.skip("PIXELAR_DATA names no folder with MNIST/raw: full-set tests left out")
     return root
