@@ -1,7 +1,6 @@
 """The trained models that ship with the library, and the recorded figures of all trainings."""
 
 import json
-from functools import lru_cache
 
 import safetensors.torch
 
@@ -70,7 +69,7 @@ def results() -> dict[str, dict]:
         ValueError: If a record is truncated or altered.
     """
     names = sorted(path.stem for path in ASSETS.glob("*.json"))
-    return {name: json.loads(_record(name)) for name in names}
+    return {name: json.loads(read_asset(f"{name}.json")) for name in names}
 
 
 def build_model(class_name: str, arguments: dict) -> models.PixelModel:
@@ -114,8 +113,3 @@ def load_weights(model: models.PixelModel, state: dict, name: str) -> None:
             f"the weights {name!r} are of another architecture than this "
             f"{type(model).__name__}: {error}"
         ) from error
-
-
-@lru_cache
-def _record(name: str) -> bytes:
-    return read_asset(f"{name}.json")

@@ -36,15 +36,12 @@ def assets(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "ASSETS", copy)
     monkeypatch.setattr("experiments.assets.ASSETS", copy)
     monkeypatch.setattr("experiments.assets.SUMS", copy / "SHA256SUMS")
-    zoo._record.cache_clear()
-    yield copy
-    zoo._record.cache_clear()
+    return copy
 
 
 def rewrite_record(name, **changes):
     """Replace parts of a record, with the hash that belongs to it."""
     record = {**zoo.results()[name], **changes}
-    zoo._record.cache_clear()
     add_asset(f"{name}.json", json.dumps(record).encode())
 
 
