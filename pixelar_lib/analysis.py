@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from pixelar_lib.context import positive_integer, targets, windows
+from pixelar_lib.context import targets, windows
 from pixelar_lib.evaluation import IMAGES_PER_CHUNK, KGramBaseline, pixel_losses
-from pixelar_lib.models import PixelModel, evaluating
-from pixelar_lib.quantization import check_tokens, dequantize, quantize
+from pixelar_lib.models import PixelModel, evaluating, restoring_modes
+from pixelar_lib.quantization import check_count, check_tokens, dequantize, quantize
 from pixelar_lib.sampling import Trace, sample_with_trace
 
 
@@ -147,12 +147,11 @@ def receptive_field(
     """
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(model.num_bins, (16, height, width), generator=generator)
-    was_training = model.training
-    embedded = model.eval().embed(tokens.to(model.device)).detach().requires_grad_()
     weights = torch.rand(model.num_bins, generator=generator).to(model.device)
-    logits = model.predict(embedded)[:, :, row, column]  # (16, K)
-    (gradient,) = torch.autograd.grad((logits * weights).sum(), embedded)
-    model.train(was_training)
+    with restoring_modes(model):
+        embedded = model.eval().embed(tokens.to(model.device)).detach().requires_grad_()
+        logits = model.predict(embedded)[:, :, row, column]  # (16, K)
+        (gradient,) = torch.autograd.grad((logits * weights).sum(), embedded)
     return (gradient != 0).any(dim=-1).any(dim=0).cpu()
 
 
@@ -203,7 +202,7 @@ def reliability_table(
     model.check_input(tokens, labels)
     if not len(tokens):
         raise ValueError("there is no image to predict: tokens has length 0.")
-    positive_integer(num_groups, "num_groups")
+    check_count("num_groups", num_groups)
     sums = torch.zeros(3, num_groups, dtype=torch.float64)
     with evaluating(model):
         for start in range(0, len(tokens), IMAGES_PER_CHUNK):

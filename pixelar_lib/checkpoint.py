@@ -2,7 +2,9 @@
 
 import io
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -64,7 +66,7 @@ class Checkpoint:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
-            "dropout": _dropout_generator(self.model.device).get_state(),
+            "dropout": _dropout_randomness(self.model.device)[0](),
             "history": asdict(self.history),
             "recent": self.recent,
         }
@@ -94,7 +96,7 @@ class Checkpoint:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.generator.set_state(content["generator"])
-        _dropout_generator(self.model.device).set_state(content["dropout"])
+        _dropout_randomness(self.model.device)[1](content["dropout"])
         self.history.__dict__.update(content["history"])
         self.recent[:] = content["recent"]
         return content["step"]
@@ -133,6 +135,9 @@ def _architecture(model: PixelModel) -> dict:
     return {"structure": repr(model), **shapes}
 
 
-def _dropout_generator(device: torch.device) -> torch.Generator:
-    is_cuda = device.type == "cuda"
-    return torch.cuda.default_generators[device.index] if is_cuda else torch.default_generator
+def _dropout_randomness(device: torch.device) -> tuple[Callable, Callable]:
+    """Return the functions that get and set the state which dropout draws from."""
+    if device.type == "cpu":
+        return torch.get_rng_state, torch.set_rng_state
+    module = torch.get_device_module(device)  # torch.cuda or torch.mps
+    return partial(module.get_rng_state, device), partial(module.set_rng_state, device=device)

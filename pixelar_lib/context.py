@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import torch
 
-from pixelar_lib.quantization import check_integers
+from pixelar_lib.quantization import check_count, check_integers
 
 OUTSIDE = -1  # marks a position before or beside the image: the start token stands there
 
@@ -93,7 +93,8 @@ def raster(k: int) -> Raster:
         TypeError: If k is no integer.
         ValueError: If k is below 1.
     """
-    return Raster(positive_integer(k, "k"))
+    check_count("k", k)
+    return Raster(k)
 
 
 def neighbourhood(radius: int) -> Neighbourhood:
@@ -109,7 +110,8 @@ def neighbourhood(radius: int) -> Neighbourhood:
         TypeError: If the radius is no integer.
         ValueError: If the radius is below 1.
     """
-    return Neighbourhood(positive_integer(radius, "radius"))
+    check_count("radius", radius)
+    return Neighbourhood(radius)
 
 
 def windows(
@@ -132,10 +134,11 @@ def windows(
         before.
 
     Raises:
-        TypeError: If tokens or pixels is no integer tensor.
+        TypeError: If tokens or pixels is no integer tensor, or context no context.
         ValueError: If the shapes do not fit or a pixel is outside the image.
     """
     _check_images(tokens)
+    check_context(context)
     num_images, height, width = tokens.shape
     table = positions(context, height, width).to(tokens.device)
     if pixels is not None:
@@ -184,25 +187,17 @@ def positions(context: Context, height: int, width: int) -> torch.Tensor:
     return context.positions(height, width)
 
 
-def positive_integer(value: int, name: str) -> int:
-    """Return the value, having checked that it is an integer of at least 1.
+def check_context(context: Context) -> None:
+    """Raise unless `context` is one.
 
     Args:
-        value: What was given.
-        name: What to call it in an error.
-
-    Returns:
-        The value.
+        context: Should come from `raster` or `neighbourhood`.
 
     Raises:
-        TypeError: If it is no integer.
-        ValueError: If it is below 1.
+        TypeError: If it is no context.
     """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}.")
-    if value < 1:
-        raise ValueError(f"{name} is {value}; it must be at least 1.")
-    return value
+    if not isinstance(context, Context):
+        raise TypeError(f"context is {context!r}; make one with raster or neighbourhood.")
 
 
 def _check_images(tokens: torch.Tensor) -> None:

@@ -57,13 +57,27 @@ def check_num_bins(num_bins: int) -> None:
         TypeError: If it is no integer.
         ValueError: If it is out of range.
     """
-    if not isinstance(num_bins, int) or isinstance(num_bins, bool):
-        raise TypeError(f"num_bins must be an int, not {type(num_bins).__name__}.")
-    if not MIN_BINS <= num_bins <= MAX_BINS:
-        raise ValueError(
-            f"num_bins is {num_bins}; choose {MIN_BINS} to {MAX_BINS}, "
-            "since a pixel of MNIST has 256 levels."
-        )
+    check_count("num_bins", num_bins, MIN_BINS, MAX_BINS)
+
+
+def check_count(name: str, value: int, least: int = 1, most: int | None = None) -> None:
+    """Raise unless `value` is an integer in a range.
+
+    Args:
+        name: What to call it in an error.
+        value: What was given.
+        least: The smallest that is allowed.
+        most: The largest; default: no limit.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is out of range.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}.")
+    if value < least or (most is not None and value > most):
+        allowed = f"at least {least}" if most is None else f"{least} to {most}"
+        raise ValueError(f"{name} is {value}; it must be {allowed}.")
 
 
 def check_tokens(tokens: torch.Tensor, num_bins: int) -> None:

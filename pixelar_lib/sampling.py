@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from pixelar_lib.models import PixelModel, evaluating
+from pixelar_lib.quantization import check_count
 from pixelar_lib.runtime import seeded_generator
 
 DEFAULT_IMAGE_SIZE = (28, 28)
@@ -113,8 +114,7 @@ def sample_with_trace(
         FloatingPointError: If the model's logits are not finite.
     """
     _check_truncation(temperature, top_k, top_p, model.num_bins)
-    if not isinstance(num_images, int) or num_images < 1:
-        raise ValueError(f"num_images is {num_images!r}; it must be a whole number, at least 1.")
+    check_count("num_images", num_images)
     known = _known_pixels(model, num_images, known, image_size)  # (N, H, W)
     model.check_input(known.clamp(min=0), labels)
     generator = seeded_generator() if generator is None else generator
@@ -182,9 +182,8 @@ def draw(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     """
     tokens = (probabilities.cumsum(dim=1) <= uniform[:, None]).sum(dim=1)
     # Rounding can leave the last sum just below u: then it is the last possible token.
-    possible = (probabilities > 0).long()
-    last = possible.shape[1] - 1 - possible.flip(1).argmax(dim=1)
-    return torch.minimum(tokens, last)
+    places = torch.arange(probabilities.shape[1], device=probabilities.device)
+    return torch.minimum(tokens, (places * (probabilities > 0)).amax(dim=1))
 
 
 def _draw_chunk(model, noise, known, labels, temperature, top_k, top_p) -> tuple:
@@ -201,7 +200,8 @@ def _draw_chunk(model, noise, known, labels, temperature, top_k, top_p) -> tuple
         drawn = draw(distribution, noise[:, pixel])
         flat[:, pixel] = torch.where(fixed[:, pixel], flat[:, pixel], drawn)
         chosen[:, pixel] = distribution.gather(1, flat[:, pixel, None])[:, 0]
-        entropy[:, pixel] = torch.special.entr(distribution).sum(dim=1)
+        # Not special.entr, which torch 2.6 lacks on Apple's GPUs; and not -x, which can be -0.0.
+        entropy[:, pixel] = 0 - torch.xlogy(distribution, distribution).sum(dim=1)
     if not largest_logits.isfinite().all():
         raise FloatingPointError("the logits are not finite; train the model again, more gently.")
     return tokens.cpu(), chosen.cpu(), entropy.cpu()
@@ -244,7 +244,7 @@ def _check_truncation(temperature, top_k, top_p, num_bins) -> None:
             f"temperature is {temperature}; it must be a number of at least 0 "
             "(0 means: always the likeliest token)."
         )
-    if top_k is not None and not (isinstance(top_k, int) and 1 <= top_k <= num_bins):
-        raise ValueError(f"top_k is {top_k!r}; it must be a whole number from 1 to {num_bins}.")
+    if top_k is not None:
+        check_count("top_k", top_k, most=num_bins)
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p is {top_p}; it must be above 0 and at most 1.")

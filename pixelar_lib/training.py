@@ -12,6 +12,7 @@ from tqdm import tqdm  # not tqdm.auto: its notebook bar ignores TQDM_DISABLE
 from pixelar_lib.checkpoint import Checkpoint, History, fingerprint
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, restoring_modes
+from pixelar_lib.quantization import check_count
 from pixelar_lib.runtime import pick_device, seeded_generator
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -69,8 +70,8 @@ def fit(
         The recorded losses.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors, or a part of the model has
-            parameters and no `reset_parameters`.
+        TypeError: If tokens or labels are no integer tensors, a number of steps or images is
+            no integer, or a part of the model has parameters and no `reset_parameters`.
         ValueError: If an argument is out of range or does not fit the model, or the checkpoint
             is damaged, or of another model, recipe, seed or data set.
         FloatingPointError: If the loss or its gradient is not finite; model and checkpoint
@@ -82,8 +83,8 @@ def fit(
         steps, batch_size, optimizer, learning_rate, weight_decay, schedule, warmup_steps
     )
     look_every = math.ceil(steps / 20) if look_every is None else look_every
-    _check_count("look_every", look_every)
-    _check_count("checkpoint_every", checkpoint_every)
+    check_count("look_every", look_every)
+    check_count("checkpoint_every", checkpoint_every)
     generator = seeded_generator() if generator is None else generator
     device = pick_device(device)
     tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
@@ -143,7 +144,8 @@ def learning_rate_at(
 @contextmanager
 def _own_randomness(generator: torch.Generator, device: torch.device) -> Iterator[None]:
     """Seed torch's global randomness from the generator; give back what was afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices, device_type=device.type):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         yield
 
@@ -208,9 +210,9 @@ def _check_data(model, tokens, labels, held_out, held_out_labels) -> None:
 def _checked_recipe(
     steps, batch_size, optimizer, learning_rate, weight_decay, schedule, warmup_steps
 ) -> dict:
-    _check_count("steps", steps)
-    _check_count("batch_size", batch_size)
-    _check_count("warmup_steps", warmup_steps, least=0)
+    check_count("steps", steps)
+    check_count("batch_size", batch_size)
+    check_count("warmup_steps", warmup_steps, least=0)
     _check_choice("optimizer", optimizer, OPTIMIZERS)
     _check_choice("schedule", schedule, SCHEDULES)
     if not 0 < learning_rate < math.inf or not 0 <= weight_decay < math.inf:
@@ -227,11 +229,6 @@ def _checked_recipe(
         "schedule": schedule,
         "warmup_steps": warmup_steps,
     }
-
-
-def _check_count(name: str, value: int, least: int = 1) -> None:
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
 
 
 def _check_choice(name: str, value: str, choices) -> None:

@@ -7,7 +7,7 @@ import torch
 from models_under_test import ToyModel
 from test_training import HELD_OUT, LABELS, STRIPES, mlp, same_weights, train
 
-from pixelar_lib import checkpoint
+from pixelar_lib import checkpoint, training
 from pixelar_lib.checkpoint import fingerprint
 from pixelar_lib.context import neighbourhood
 from pixelar_lib.models import CategoricalPixelPredictor
@@ -242,6 +242,24 @@ def test_fingerprint_depends_on_values_and_not_on_layout():
     assert fingerprint(STRIPES, LABELS) != fingerprint(STRIPES, LABELS.flip(0))
     transposed = STRIPES.transpose(1, 2).contiguous().transpose(1, 2)
     assert fingerprint(transposed) == fingerprint(STRIPES)
+
+
+# Dropout on a GPU draws from a state of its own
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_state_of_a_gpu_is_saved_loaded_and_given_back(monkeypatch, kind):
+    gpu = {"state": "before"}  # stands for a GPU that this machine may lack
+    module, device = getattr(torch, kind), torch.device(kind)
+    monkeypatch.setattr(module, "get_rng_state", lambda device: gpu["state"])
+    monkeypatch.setattr(module, "set_rng_state", lambda state, device: gpu.update(state=state))
+    save, load = checkpoint._dropout_randomness(device)
+    with training._own_randomness(torch.Generator().manual_seed(0), device):
+        gpu["state"] = "in training"
+        assert save() == "in training"
+        load("resumed")
+        assert gpu["state"] == "resumed"
+    assert gpu["state"] == "before"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

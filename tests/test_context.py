@@ -144,6 +144,12 @@ def test_size_of_a_context_is_checked(value, error, message):
         neighbourhood(value)
 
 
+@pytest.mark.parametrize("context", [10, None, [1, 2]])
+def test_what_is_no_context_is_refused(context):
+    with pytest.raises(TypeError, match=r"context is .*; make one with raster or neighbourhood"):
+        windows(torch.zeros(2, 3, 3, dtype=torch.long), context, START)
+
+
 @pytest.mark.parametrize(
     ("tokens", "error", "message"),
     [

@@ -254,7 +254,7 @@ def test_model_of_one_image_size_refuses_another():
 
 @pytest.mark.parametrize("num_bins", [1, 257, 0, -3])
 def test_number_of_bins_is_checked(num_bins):
-    with pytest.raises(ValueError, match="choose 2 to 256"):
+    with pytest.raises(ValueError, match="it must be 2 to 256"):
         CategoricalPixelPredictor(num_bins)
 
 

@@ -118,8 +118,8 @@ def test_bad_images_are_refused(images, error, message):
 @pytest.mark.parametrize(
     ("num_bins", "error", "message"),
     [
-        (1, ValueError, "num_bins is 1; choose 2 to 256"),
-        (257, ValueError, "num_bins is 257; choose 2 to 256"),
+        (1, ValueError, "num_bins is 1; it must be 2 to 256"),
+        (257, ValueError, "num_bins is 257; it must be 2 to 256"),
         (16.0, TypeError, "must be an int, not float"),
         (True, TypeError, "must be an int, not bool"),
         (None, TypeError, "must be an int, not NoneType"),

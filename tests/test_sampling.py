@@ -167,6 +167,23 @@ def test_chunks_do_not_change_the_images(name, monkeypatch):
         torch.testing.assert_close(part.entropy, whole.entropy)
 
 
+@each_model
+def test_asking_for_more_images_changes_none_of_the_first(name):
+    model = build(name)
+    labels = labels_for(model, 7)
+    few, many = (
+        sample(
+            model,
+            count,
+            labels=None if labels is None else labels[:count],
+            image_size=SIZE,
+            generator=seeded(),
+        )
+        for count in (3, 7)
+    )
+    assert torch.equal(many[:3], few)
+
+
 def test_incremental_state_does_not_change_the_images():
     model = build("post")
     fast = sample(model, 5, image_size=SIZE, generator=seeded())
@@ -244,6 +261,7 @@ def test_trace_equals_recomputation_from_forward(name, how):
     entropy = -(distribution * distribution.clamp(min=1e-30).log()).sum(dim=-1)
     torch.testing.assert_close(trace.chosen_probability, chosen, rtol=0, atol=1e-5)
     torch.testing.assert_close(trace.entropy, entropy, rtol=0, atol=1e-5)
+    assert not trace.entropy.signbit().any()  # it would print as -0.00
     drawn = (known == -1).expand(4, -1, -1)
     assert bool((trace.chosen_probability[drawn] > 0).all())
 
@@ -358,14 +376,14 @@ def test_draw_never_takes_an_impossible_token(weights, uniform):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"num_images": 0}, ValueError, "num_images is 0; it must be a whole number, at least 1"),
-        ({"num_images": 1.5}, ValueError, "num_images is 1.5"),
+        ({"num_images": 0}, ValueError, "num_images is 0; it must be at least 1"),
+        ({"num_images": 1.5}, TypeError, "num_images must be an int, not float"),
         ({"temperature": -0.1}, ValueError, r"temperature is -0.1; .* at least 0 \(0 means"),
         ({"temperature": math.nan}, ValueError, "temperature is nan"),
         ({"temperature": math.inf}, ValueError, "temperature is inf"),
-        ({"top_k": 0}, ValueError, "top_k is 0; it must be a whole number from 1 to 3"),
+        ({"top_k": 0}, ValueError, "top_k is 0; it must be 1 to 3"),
         ({"top_k": 4}, ValueError, "top_k is 4"),
-        ({"top_k": 1.5}, ValueError, "top_k is 1.5"),
+        ({"top_k": 1.5}, TypeError, "top_k must be an int, not float"),
         ({"top_p": 0}, ValueError, "top_p is 0; it must be above 0 and at most 1"),
         ({"top_p": 1.1}, ValueError, "top_p is 1.1"),
         ({"top_p": math.nan}, ValueError, "top_p is nan"),

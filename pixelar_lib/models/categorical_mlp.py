@@ -8,8 +8,9 @@ Model, 2003.
 import torch
 from torch import nn
 
-from pixelar_lib.context import OUTSIDE, Context, positions, positive_integer, raster
+from pixelar_lib.context import OUTSIDE, Context, positions, raster
 from pixelar_lib.models.window import WindowModel
+from pixelar_lib.quantization import check_count
 
 
 class CategoricalPixelPredictor(WindowModel):
@@ -46,8 +47,8 @@ class CategoricalPixelPredictor(WindowModel):
         """
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}; choose a share from 0 to below 1.")
-        positive_integer(embedding_dim, "embedding_dim")
-        positive_integer(hidden_size, "hidden_size")
+        check_count("embedding_dim", embedding_dim)
+        check_count("hidden_size", hidden_size)
         super().__init__(num_bins, raster(context_length) if context is None else context)
         self.embedding = nn.Embedding(num_bins + 1, embedding_dim)  # the last one: start token
         self.layers = nn.Sequential(

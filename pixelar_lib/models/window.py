@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from pixelar_lib.context import OUTSIDE, Context, positions, targets, windows
+from pixelar_lib.context import OUTSIDE, Context, check_context, positions, targets, windows
 from pixelar_lib.models.base import PixelModel
 
 
@@ -34,8 +34,7 @@ class WindowModel(PixelModel):
             ValueError: If K is out of range.
         """
         super().__init__(num_bins)
-        if not isinstance(context, Context):
-            raise TypeError(f"context is {context!r}; make one with raster or neighbourhood.")
+        check_context(context)
         self.context = context
         self.start_token = num_bins
 
