@@ -78,7 +78,7 @@ def number_grids(
         for (row, column), value in np.ndenumerate(grid.numpy()):
             ink = "black" if value > middle else "white"
             text = format(value.item(), number_format)
-            axis.text(column, row, text, ha="center", va="center", color=ink, fontsize="small")
+            axis.text(column, row, text, ha="center", va="center", color=ink, fontsize="medium")
         axis.set(title=name, xticks=[], yticks=[], frame_on=False)
     figure.suptitle(title, fontsize="medium")
     return figure
