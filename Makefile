@@ -39,7 +39,7 @@ book: .venv/book/installed
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 test: .venv/test/installed
-	$(TEST) -m pytest tests --cov --cov-report=term
+	$(TEST) -m pytest tests -rs --cov --cov-report=term
 	$(NBVAL) notebooks
 
 VARIANT ?= threads avx2 seed

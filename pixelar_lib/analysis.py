@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pixelar_lib.context import targets, windows
+from pixelar_lib.context import flat_index, targets, windows
 from pixelar_lib.evaluation import IMAGES_PER_CHUNK, KGramBaseline, pixel_losses
 from pixelar_lib.models import PixelModel, evaluating, restoring_modes
 from pixelar_lib.quantization import check_count, check_tokens, dequantize, quantize
@@ -144,7 +144,11 @@ def receptive_field(
 
     Returns:
         bool (height, width): where the gradient is not zero for some image of random tokens.
+
+    Raises:
+        ValueError: If the pixel is outside the image.
     """
+    flat_index(row, column, height, width)
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(model.num_bins, (16, height, width), generator=generator)
     weights = torch.rand(model.num_bins, generator=generator).to(model.device)

@@ -187,6 +187,26 @@ def positions(context: Context, height: int, width: int) -> torch.Tensor:
     return context.positions(height, width)
 
 
+def flat_index(row: int, column: int, height: int, width: int) -> int:
+    """Return the place of a pixel in reading order, from 0.
+
+    Args:
+        row: Row of the pixel.
+        column: Column of the pixel.
+        height: Rows of the image.
+        width: Columns of the image.
+
+    Returns:
+        row * width + column.
+
+    Raises:
+        ValueError: If the pixel is outside the image.
+    """
+    if not (0 <= row < height and 0 <= column < width):
+        raise ValueError(f"pixel ({row}, {column}) is outside an image of {height} x {width}.")
+    return row * width + column
+
+
 def check_context(context: Context) -> None:
     """Raise unless `context` is one.
 

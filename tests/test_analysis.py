@@ -211,12 +211,19 @@ def test_receptive_field_by_gradient_is_the_one_that_the_model_states(name):
             assert torch.equal(field, model.receptive_field(row, column, 4, 5))
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_receptive_field_leaves_the_model_and_the_random_state_alone(training):
-    model = build("post").train(training)
+def test_receptive_field_leaves_the_model_and_the_random_state_alone():
+    model = build("post").train()
+    model.layers[2].eval()  # one dropout layer off, the other on
+    modes = [module.training for module in model.modules()]
     state = torch.get_rng_state()
     receptive_field(model, 2, 3, 4, 5)
-    assert model.training is training
+    with pytest.raises(ValueError, match=r"pixel \(4, 3\) is outside an image of 4 x 5"):
+        receptive_field(model, 4, 3, 4, 5)
+    without_embedding = build("uniform").train()
+    with pytest.raises(NotImplementedError):
+        receptive_field(without_embedding, 2, 3, 4, 5)
+    assert without_embedding.training
+    assert [module.training for module in model.modules()] == modes
     assert all(parameter.grad is None for parameter in model.parameters())
     assert torch.equal(torch.get_rng_state(), state)
 

@@ -24,6 +24,9 @@ CORNERS_AND_EDGES = [
 ]
 
 each_model = pytest.mark.parametrize("name", MODELS)
+each_model_with_embedding = pytest.mark.parametrize(
+    "name", [name for name in MODELS if type(build(name)).embed is not PixelModel.embed]
+)
 
 
 def every_pixel(size):
@@ -79,15 +82,12 @@ def test_tokens_at_or_after_a_pixel_leave_its_logits_unchanged(name, size, pixel
     assert_predictions_ignore_what_follows(build(name, 3, size), size, pixels)
 
 
-@each_model
+@each_model_with_embedding
 @pytest.mark.parametrize(
     ("size", "pixels"), [(SMALL, every_pixel(SMALL)), (MNIST, CORNERS_AND_EDGES)]
 )
 def test_gradient_reaches_the_receptive_field_and_nothing_else(name, size, pixels):
-    model = build(name, 3, size)
-    if type(model).embed is PixelModel.embed:
-        pytest.skip("this model has no embedding to differentiate")
-    assert_gradient_is_the_receptive_field(model, size, pixels)
+    assert_gradient_is_the_receptive_field(build(name, 3, size), size, pixels)
 
 
 def test_both_causality_tests_catch_a_model_that_sees_the_pixel_itself():
@@ -115,6 +115,9 @@ def test_receptive_field_holds_only_earlier_pixels(name):
         field = model.receptive_field(row, column, *SMALL)
         assert field.dtype == torch.bool and field.shape == SMALL
         assert not field[order >= order[row, column]].any()
+    for row, column in [(4, 0), (0, 5), (-1, 0), (0, -1)]:
+        with pytest.raises(ValueError, match=rf"pixel \({row}, {column}\) is outside .* 4 x 5"):
+            model.receptive_field(row, column, *SMALL)
 
 
 # The rest of the contract
@@ -155,11 +158,9 @@ def test_incremental_logits_equal_forward(name):
             buffer.view(3, -1)[:, pixel] = images.view(3, -1)[:, pixel]
 
 
-@each_model
+@each_model_with_embedding
 def test_forward_equals_predict_after_embed(name):
     model = build(name)
-    if type(model).embed is PixelModel.embed:
-        pytest.skip("this model has no embedding")
     tokens, labels = some_tokens(2, SMALL, 3), labels_for(model, 2)
     torch.testing.assert_close(model(tokens, labels), model.predict(model.embed(tokens), labels))
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pixelar_lib.context import flat_index
 from pixelar_lib.quantization import check_num_bins, check_tokens
 
 
@@ -133,8 +134,11 @@ class PixelModel(nn.Module):
 
         Returns:
             bool (height, width).
+
+        Raises:
+            ValueError: If the pixel is outside the image.
         """
-        before = torch.arange(height * width) < row * width + column
+        before = torch.arange(height * width) < flat_index(row, column, height, width)
         return before.view(height, width)
 
     @property

@@ -5,7 +5,15 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from pixelar_lib.context import OUTSIDE, Context, check_context, positions, targets, windows
+from pixelar_lib.context import (
+    OUTSIDE,
+    Context,
+    check_context,
+    flat_index,
+    positions,
+    targets,
+    windows,
+)
 from pixelar_lib.models.base import PixelModel
 
 
@@ -129,8 +137,12 @@ class WindowModel(PixelModel):
 
         Returns:
             bool (height, width).
+
+        Raises:
+            ValueError: If the pixel is outside the image.
         """
-        index = positions(self.context, height, width)[row * width + column]
+        pixel = flat_index(row, column, height, width)
+        index = positions(self.context, height, width)[pixel]
         seen = torch.zeros(height * width, dtype=torch.bool)
         seen[index[index != OUTSIDE]] = True
         return seen.view(height, width)
