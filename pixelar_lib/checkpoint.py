@@ -82,9 +82,11 @@ class Checkpoint:
 
         Raises:
             ValueError: If the file is damaged, or of another architecture or recipe.
+            OSError: If it cannot be read.
         """
+        file = io.BytesIO(self.path.read_bytes())
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            content = torch.load(file, map_location="cpu", weights_only=True)
             parts = {name: dict(content[name]) for name in ("architecture", "recipe")}
         except Exception as error:  # torch raises many kinds for a damaged file
             raise ValueError(

@@ -179,7 +179,7 @@ class KGramBaseline(WindowModel):
         _check_counting(tokens, num_bins, smoothing)
         super().__init__(num_bins, raster(k))
         if (num_bins + 1) ** k * num_bins >= 2**63:
-            raise ValueError(f"runs of {k} tokens out of {num_bins + 1} do not fit in 63 bits.")
+            raise ValueError(f"k = {k} is too long: (K + 1)^k K must fit in 63 bits. Choose less.")
         self.smoothing = smoothing
         flat = tokens.long().flatten(1)  # (N, H W)
         padded = F.pad(flat, (k, 0), value=self.start_token)

@@ -37,6 +37,28 @@ def seeded_generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed + offset)
 
 
+def pick_generator(generator: torch.Generator | None) -> torch.Generator:
+    """Return the generator that was given, else `seeded_generator()`.
+
+    Args:
+        generator: On the CPU, or None.
+
+    Returns:
+        A `torch.Generator` on the CPU.
+
+    Raises:
+        TypeError: If it is something else, such as a bare seed.
+    """
+    if generator is None:
+        return seeded_generator()
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator is {generator!r}; give a torch.Generator, as runtime.seeded_generator(1) "
+            "makes from the seed 1."
+        )
+    return generator
+
+
 def pick_device(device: str | torch.device = "auto") -> torch.device:
     """Return the device to compute on.
 

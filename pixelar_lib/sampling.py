@@ -6,7 +6,7 @@ import torch
 
 from pixelar_lib.models import PixelModel, evaluating
 from pixelar_lib.quantization import check_count
-from pixelar_lib.runtime import seeded_generator
+from pixelar_lib.runtime import pick_generator
 
 DEFAULT_IMAGE_SIZE = (28, 28)
 UNKNOWN = -1  # marks in `known` the pixels to draw
@@ -117,8 +117,7 @@ def sample_with_trace(
     check_count("num_images", num_images)
     known = _known_pixels(model, num_images, known, image_size)  # (N, H, W)
     model.check_input(known.clamp(min=0), labels)
-    generator = seeded_generator() if generator is None else generator
-    noise = torch.rand(num_images, known[0].numel(), generator=generator)
+    noise = torch.rand(num_images, known[0].numel(), generator=pick_generator(generator))
     chunks = []
     with evaluating(model):
         for start in range(0, num_images, IMAGES_PER_CHUNK):

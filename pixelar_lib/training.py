@@ -13,7 +13,7 @@ from pixelar_lib.checkpoint import Checkpoint, History, fingerprint
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, restoring_modes
 from pixelar_lib.quantization import check_count
-from pixelar_lib.runtime import pick_device, seeded_generator
+from pixelar_lib.runtime import pick_device, pick_generator
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 SCHEDULES = ("cosine", "constant")
@@ -76,7 +76,7 @@ def fit(
             is damaged, or of another model, recipe, seed or data set.
         FloatingPointError: If the loss or its gradient is not finite; model and checkpoint
             keep the last good state.
-        OSError: If the checkpoint cannot be written.
+        OSError: If the checkpoint cannot be read or written.
     """
     _check_data(model, tokens, labels, held_out, held_out_labels)
     recipe = _checked_recipe(
@@ -85,8 +85,7 @@ def fit(
     look_every = math.ceil(steps / 20) if look_every is None else look_every
     check_count("look_every", look_every)
     check_count("checkpoint_every", checkpoint_every)
-    generator = seeded_generator() if generator is None else generator
-    device = pick_device(device)
+    generator, device = pick_generator(generator), pick_device(device)
     tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
     recipe |= {"seed": generator.initial_seed(), "device": device.type}
     recipe["data"] = fingerprint(tokens, labels)

@@ -175,6 +175,13 @@ def test_truncated_checkpoint_is_refused(path, kept):
         train(mlp(), checkpoint=path)
 
 
+def test_folder_is_no_checkpoint_and_nobody_is_told_to_delete_it(path):
+    path.mkdir(parents=True)
+    with pytest.raises(OSError, match=r"training\.pt") as caught:
+        train(mlp(), checkpoint=path)
+    assert "elete" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [[1, 2], {"weights": torch.ones(2)}, {"recipe": 3}, None])
 def test_file_that_holds_something_else_is_refused(path, content):
     path.parent.mkdir()

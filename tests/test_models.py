@@ -224,10 +224,10 @@ def test_labels_are_required_by_conditional_models_and_refused_by_others(name):
         return
     for labels, error, message in [
         (None, ValueError, r"is conditional: give labels, a long tensor \(2,\).* 0 to 2"),
-        ([0, 1], TypeError, "must be a long tensor"),
-        (torch.tensor([0.0, 1.0]), TypeError, "must be a long tensor"),
+        ([0, 1], TypeError, r"must be a long tensor \(2,\), not list"),
+        (torch.tensor([0.0, 1.0]), TypeError, "must be a long tensor .* not torch.float32"),
         (torch.tensor([0, 1, 2]), ValueError, r"shape \(2,\), not \(3,\)"),
-        (torch.tensor([0, 3]), ValueError, "labels must be 0 to 2"),
+        (torch.tensor([0, 3]), ValueError, "range from 0 to 3; this model's labels must be 0 to 2"),
         (torch.tensor([-1, 0]), ValueError, "labels must be 0 to 2"),
     ]:
         with pytest.raises(error, match=message):

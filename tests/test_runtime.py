@@ -10,6 +10,7 @@ import torch
 from pixelar_lib import runtime
 from pixelar_lib.runtime import (
     pick_device,
+    pick_generator,
     read_asset,
     read_verified,
     seeded_generator,
@@ -41,6 +42,19 @@ def test_seed_offset_must_be_an_integer(monkeypatch, value):
     monkeypatch.setenv("PIXELAR_SEED_OFFSET", value)
     with pytest.raises(ValueError, match=f"PIXELAR_SEED_OFFSET is '{value}'; set it to an integer"):
         seeded_generator()
+
+
+def test_generator_that_is_given_is_used_else_the_default(monkeypatch):
+    monkeypatch.delenv("PIXELAR_SEED_OFFSET", raising=False)
+    generator = torch.Generator()
+    assert pick_generator(generator) is generator
+    assert pick_generator(None).initial_seed() == 0
+
+
+@pytest.mark.parametrize("generator", [42, "seed"])
+def test_bare_seed_is_no_generator(generator):
+    with pytest.raises(TypeError, match=rf"is {generator!r}; give .*runtime.seeded_generator\("):
+        pick_generator(generator)
 
 
 # The device

@@ -406,6 +406,7 @@ def test_draw_never_takes_an_impossible_token(weights, uniform):
         ({"image_size": 2.5}, ValueError, "image_size is 2.5"),
         ({"image_size": "28"}, ValueError, "image_size is '28'"),
         ({"labels": torch.tensor([0, 1])}, ValueError, "has no labels"),
+        ({"generator": 42}, TypeError, "generator is 42; give a torch.Generator"),
     ],
     ids=str,
 )

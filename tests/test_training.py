@@ -312,6 +312,7 @@ def test_bad_arguments_are_refused_before_anything_happens(arguments, message):
         ({"tokens": STRIPES.float()}, "quantize"),
         ({"steps": 2.5}, "steps must be an int, not float"),
         ({"batch_size": True}, "batch_size must be an int, not bool"),
+        ({"generator": 42}, "generator is 42; give a torch.Generator"),
         ({"warmup_steps": None}, "warmup_steps must be an int, not NoneType"),
     ],
 )

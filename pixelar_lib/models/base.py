@@ -187,11 +187,15 @@ class PixelModel(nn.Module):
                 f"values 0 to {self.num_classes - 1}."
             )
         if not isinstance(labels, torch.Tensor) or labels.dtype != torch.long:
-            raise TypeError("labels must be a long tensor.")
+            given = getattr(labels, "dtype", type(labels).__name__)
+            raise TypeError(f"labels must be a long tensor ({num_images},), not {given}.")
         if labels.shape != (num_images,):
             raise ValueError(f"labels must have shape ({num_images},), not {tuple(labels.shape)}.")
         if num_images and not 0 <= int(labels.min()) <= int(labels.max()) < self.num_classes:
-            raise ValueError(f"labels must be 0 to {self.num_classes - 1}.")
+            raise ValueError(
+                f"labels range from {int(labels.min())} to {int(labels.max())}; this model's "
+                f"labels must be 0 to {self.num_classes - 1}."
+            )
 
 
 @contextmanager
