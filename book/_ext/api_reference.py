@@ -5,8 +5,9 @@ import re
 from autodoc2.render.myst_ import MystRenderer
 from myst_parser.parsers.sphinx_ import MystParser
 
-SECTIONS = {"Args:": "param", "Attributes:": "ivar", "Raises:": "raises", "Returns:": "returns"}
-ENTRY = re.compile(r" {4}(\*{0,2}\w+): (.*)")
+SECTIONS = {"Args:": "param", "Attributes:": "ivar", "Raises:": "raises"}
+SINGLE = {"Returns:": "returns", "Yields:": "yields"}  # one text, no names
+ENTRY = re.compile(r" {4}(\*{0,2}\w+(?:, \w+)*): (.*)")
 
 
 def to_field_list(docstring):
@@ -15,11 +16,14 @@ def to_field_list(docstring):
     for line in docstring.splitlines():
         if line in SECTIONS:
             field = SECTIONS[line]
-            lines += [""] if field != "returns" else ["", ":returns:"]
+            lines.append("")
+        elif line in SINGLE:
+            field = None
+            lines += ["", f":{SINGLE[line]}:"]
         elif line and not line.startswith(" "):
             field = None
             lines.append(line)
-        elif field and field != "returns" and (entry := ENTRY.fullmatch(line)):
+        elif field and (entry := ENTRY.fullmatch(line)):
             lines.append(f":{field} {entry[1]}: {entry[2]}")
         else:
             lines.append(line)
