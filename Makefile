@@ -7,6 +7,7 @@ CELL_TIMEOUT ?= 300
 
 BOOK := .venv/book/bin/python
 TEST := .venv/test/bin/python
+FLOOR := .venv/floor/bin/python
 PIP := -m pip install --quiet --disable-pip-version-check
 
 # Notebooks choose their own backend and seed, and run where everybody can: on the CPU.
@@ -18,7 +19,7 @@ export TQDM_DISABLE := 1
 export PYTHONUTF8 := 1
 NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
-.PHONY: help book test test-variants notebooks lint format clean
+.PHONY: help book test test-variants test-floor notebooks lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +27,8 @@ help:
 	@echo "make test            unit tests, then every notebook again, compared with its stored outputs"
 	@echo "make test-variants   the notebooks under one thread, AVX2 kernels and another seed"
 	@echo "                     (VARIANT=threads|avx2|seed for one, NOTEBOOKS=\"notebooks/...\" for some)"
+	@echo "make test-floor      the unit tests with the oldest versions that pyproject.toml allows"
+	@echo "                     (they need PYTHON=python3.11 or 3.12)"
 	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
 	@echo "make lint            ruff on the library, the tests, the experiments and the notebooks"
 	@echo "make format          mend what lint can mend (then make notebooks, if it touched one)"
@@ -52,6 +55,9 @@ test-variants: $(addprefix variant-,$(VARIANT))
 variant-%: .venv/test/installed
 	$(if $($*),,$(error VARIANT=$* is unknown; choose from threads, avx2, seed))
 	$($*) $(NBVAL) $(NOTEBOOKS)
+
+test-floor: .venv/floor/installed
+	$(FLOOR) -m pytest tests
 
 notebooks: .venv/test/installed
 	$(TEST) notebooks/execute.py --timeout $(CELL_TIMEOUT) $(if $(ALL),--all) $(NOTEBOOKS)
@@ -86,4 +92,11 @@ endef
 	$(check_python)
 	$(PYTHON) -m venv --clear .venv/test
 	$(TEST) $(PIP) $(PIP_ARGS) -e ".[test]"
+	touch $@
+
+.venv/floor/installed: pyproject.toml
+	$(check_python)
+	$(PYTHON) -m venv --clear .venv/floor
+	$(FLOOR) -c 'import tomllib; print(*(line.replace(">=", "==") + ".*" for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]), sep="\n")' >.venv/floor/constraints.txt
+	$(FLOOR) $(PIP) $(PIP_ARGS) -e ".[test]" -c .venv/floor/constraints.txt
 	touch $@

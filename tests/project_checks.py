@@ -76,6 +76,20 @@ def conda_complaints(pyproject, environment):
     ]
 
 
+def readme_complaints(pyproject, readme):
+    """Complain where the README's tables of dependencies and pyproject.toml name other packages."""
+    project = pyproject["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = {name for lines in groups for name in requirements(lines)}
+    section = readme.partition("\n## Dependencies")[2].partition("\n## ")[0]
+    cells = re.findall(r"(?m)^\| ([^|(]+?)(?: \([^|]*\))? \| [^|]+ \|$", section)
+    named = {name for cell in cells for name in cell.split(", ")} - {"package"}
+    found = [f"README.md gives no reason for {name}" for name in sorted(wanted - named)]
+    return found + [
+        f"README.md names {name}, which nothing needs" for name in sorted(named - wanted)
+    ]
+
+
 def pin_complaints(pyproject, lines):
     """Complain about a documentation stack that is not pinned, or not as far as pyproject asks."""
     lines = [line for line in lines if line and not line.startswith("#")]

@@ -93,6 +93,21 @@ def test_conda_asks_for_what_pip_asks_for_fails():
     assert [line.split(":")[0] for line in found] == ["numpy", "pytest"]
 
 
+def test_readme_gives_a_reason_for_each_dependency():
+    pyproject = tomllib.loads(text("pyproject.toml"))
+    assert checks.readme_complaints(pyproject, text("README.md")) == []
+
+
+def test_readme_gives_a_reason_for_each_dependency_fails():
+    project = {"dependencies": ["torch>=2"], "optional-dependencies": {"test": ["pytest>=8"]}}
+    table = "\n## Dependencies\n\n| package | why |\n|---|---|\n| torch, numpy (1.x) | speed |\n"
+    found = checks.readme_complaints({"project": project}, f"{table}\n## Next\n\n| pytest | x |\n")
+    assert found == [
+        "README.md gives no reason for pytest",
+        "README.md names numpy, which nothing needs",
+    ]
+
+
 def test_documentation_stack_is_pinned():
     pyproject = tomllib.loads(text("pyproject.toml"))
     assert checks.pin_complaints(pyproject, text("book/constraints.txt").splitlines()) == []
