@@ -66,6 +66,7 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     if recipe.num_images is not None:
         tokens = tokens[torch.randperm(len(tokens), generator=generator)[: recipe.num_images]]
     checkpoint = CHECKPOINTS / f"{name}-{seed}.pt"
+    resumed = checkpoint.exists()
     begin = time.perf_counter()
     history = fit(
         model,
@@ -78,7 +79,7 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     seconds = round(time.perf_counter() - begin, 1)
     if recipe.ships_weights:
         model.load_state_dict(round_to_float16(model.state_dict()))
-    run = {"seed": seed, "seconds": seconds, "curve": asdict(history)}
+    run = {"seed": seed, "seconds": None if resumed else seconds, "curve": asdict(history)}
     run["validation"] = figures(model, "validation", "full")
     run["test"] = figures(model, "test", "full")
     run["test_bundled"] = figures(model, "test", "bundled")

@@ -63,7 +63,8 @@ def results() -> dict[str, dict]:
 
     Returns:
         For each name the recipe, the runs (one a seed: curve, figures on validation and test
-        images, seconds), the commit, the machine and the command that makes it again.
+        images, seconds or None where it was interrupted), the commit, the machine and the
+        command that makes it again.
 
     Raises:
         ValueError: If a record is truncated or altered.

@@ -72,7 +72,7 @@ def test_record_has_a_whole_run_for_each_seed(name):
     record = zoo.results()[name]
     assert [run["seed"] for run in record["runs"]] == record["seeds"]
     for run in record["runs"]:
-        assert run["seconds"] > 0
+        assert run["seconds"] is None or run["seconds"] > 0
         curve = run["curve"]
         lengths = {len(curve[line]) for line in ("steps", "training_loss", "held_out_loss")}
         assert len(lengths) == 1 and lengths.pop() > 1
