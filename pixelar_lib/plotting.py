@@ -225,7 +225,9 @@ def reliability_diagram(confidence: torch.Tensor, accuracy: torch.Tensor, title:
     return figure
 
 
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, Axes]:
+def _figure(
+    width: float, height: float, rows: int = 1, columns: int = 1
+) -> tuple[Figure, np.ndarray]:
     figure, axes = plt.subplots(
         rows, columns, figsize=(width, height), squeeze=False, layout="constrained"
     )
@@ -242,5 +244,7 @@ def _told_apart(series: dict[str, list[float]], styles: list[tuple]) -> zip:
 def _show_grey(axis: Axes, image: torch.Tensor) -> None:
     if image.dtype != torch.uint8 and not image.is_floating_point():
         raise TypeError(f"an image is uint8 or float, not {image.dtype}; dequantize tokens first.")
+    if image.ndim != 2:
+        raise ValueError(f"an image has shape (H, W), not {tuple(image.shape)}.")
     white = 255 if image.dtype == torch.uint8 else 1
     axis.imshow(image.numpy(), cmap="gray", vmin=0, vmax=white)

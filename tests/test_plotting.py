@@ -77,9 +77,11 @@ def test_black_and_white_do_not_depend_on_the_image(images, white):
         assert axis.images[0].get_cmap().name == "gray"
 
 
-def test_tokens_are_no_image():
+def test_what_is_no_image_is_refused():
     with pytest.raises(TypeError, match="dequantize"):
         plotting.image_grid(torch.zeros(1, 2, 2, dtype=torch.long), "tokens")
+    with pytest.raises(ValueError, match=r"an image has shape \(H, W\), not \(2,\)"):
+        plotting.image_grid(seven_levels()[0], "one image is no batch")
 
 
 def test_number_grids_write_every_number_in_its_format():
