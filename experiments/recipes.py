@@ -17,7 +17,8 @@ class Recipe:
         arguments: Of its constructor; `neighbourhood` names the radius of that context.
         fit: Arguments of `training.fit`.
         windows_per_image: Windows a step draws from each image of the batch.
-        num_images: Training images, drawn at random; None takes all 50,000.
+        num_windows: Fixed windows to train on, those of the first images in random order, as
+            in the post; None draws windows anew at each step.
         seeds: One run each.
         ships_weights: Whether the (first) model is part of the library.
     """
@@ -27,17 +28,14 @@ class Recipe:
     arguments: dict = field(default_factory=dict)
     fit: dict = field(default_factory=dict)
     windows_per_image: int = 8
-    num_images: int | None = None
+    num_windows: int | None = None
     seeds: tuple[int, ...] = (0,)
     ships_weights: bool = False
 
 
-# The post's 15 epochs over 200,000 pairs, 512 at a time: 391 updates an epoch. Its pairs are
-# those of 255 images (200,000 / 784); here a step draws 2 windows from each of 256 images,
-# picked with replacement from the 255, so a pair is met 15 times on average.
+# The post's 15 epochs over 200,000 windows, 512 at a time: 391 updates an epoch.
 POST_FIT = {
     "steps": 15 * 391,
-    "batch_size": 256,
     "optimizer": "adam",
     "learning_rate": 1e-3,
     "weight_decay": 1e-5,
@@ -47,14 +45,13 @@ POST_FIT = {
 RECIPES = {
     "post-recipe": Recipe(
         purpose="The post's recipe: 200,000 windows of 255 random images, 15 epochs.",
-        fit=POST_FIT,
-        windows_per_image=2,
-        num_images=255,
+        fit={**POST_FIT, "batch_size": 512, "replacement": False},
+        num_windows=200_000,
         seeds=(0, 1, 2, 3, 4),
     ),
     "post-recipe-all-images": Recipe(
         purpose="The post's network and number of steps, with windows from all images.",
-        fit=POST_FIT,
+        fit={**POST_FIT, "batch_size": 256},
         windows_per_image=2,
         seeds=(0, 1, 2),
     ),

@@ -16,12 +16,14 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+import torch.nn.functional as F
 
 from experiments.assets import add_asset
 from experiments.recipes import RECIPES, Recipe
+from pixelar_lib.context import targets, windows
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
-from pixelar_lib.models import PixelModel
+from pixelar_lib.models import PixelModel, WindowModel
 from pixelar_lib.quantization import quantize
 from pixelar_lib.runtime import pick_device
 from pixelar_lib.training import fit
@@ -63,13 +65,14 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     model = build_model(recipe.model, recipe.arguments)
     model.windows_per_image = recipe.windows_per_image
     tokens = quantize(train.images, model.num_bins).to(torch.uint8)
-    if recipe.num_images is not None:
-        tokens = tokens[torch.randperm(len(tokens), generator=generator)[: recipe.num_images]]
+    learner = model
+    if recipe.num_windows is not None:
+        learner, tokens = FixedWindows(model), fixed_windows(model, tokens, recipe, generator)
     checkpoint = CHECKPOINTS / f"{name}-{seed}.pt"
     resumed = checkpoint.exists()
     begin = time.perf_counter()
     history = fit(
-        model,
+        learner,
         tokens,
         held_out=quantize(validation.images[:HELD_OUT_LOOKS], model.num_bins),
         generator=generator,
@@ -85,6 +88,30 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     run["test_bundled"] = figures(model, "test", "bundled")
     checkpoint.unlink()
     return model, run
+
+
+class FixedWindows(PixelModel):
+    """Lets `fit` train a window model on given windows: (N, 1, C + 1), the target last."""
+
+    def __init__(self, model: WindowModel) -> None:
+        super().__init__(model.num_bins + 1)  # the start token occurs in windows
+        self.model = model
+
+    def training_loss(self, tokens, labels, generator):
+        contexts, target = tokens[:, 0, :-1], tokens[:, 0, -1]
+        return F.cross_entropy(self.model.predict_windows(contexts), target)
+
+    def forward(self, tokens, labels=None):
+        return self.model(tokens, labels)
+
+
+def fixed_windows(model, tokens, recipe, generator) -> torch.Tensor:
+    """Return the first windows of images in random order, each with its target, uint8."""
+    num_images = -(-recipe.num_windows // tokens[0].numel())
+    chosen = tokens[torch.randperm(len(tokens), generator=generator)[:num_images]]
+    contexts = windows(chosen, model.context, model.start_token)
+    pairs = torch.cat([contexts, targets(chosen)[..., None]], dim=2)  # (N, H W, C + 1)
+    return pairs.flatten(0, 1)[: recipe.num_windows, None].to(torch.uint8)
 
 
 def figures(model: PixelModel, split: str, source: str) -> dict:

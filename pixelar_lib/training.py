@@ -1,8 +1,9 @@
 """The only training loop: `fit` trains any model that keeps the contract of `PixelModel`."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ def fit(
     *,
     steps: int,
     batch_size: int = 256,
+    replacement: bool = True,
     optimizer: str = "adamw",
     learning_rate: float = 2e-3,
     weight_decay: float = 1e-2,
@@ -48,7 +50,8 @@ def fit(
         tokens: integer (N, H, W), the training images; uint8 saves memory.
         labels: long (N,) for a conditional model, else None.
         steps: Number of updates.
-        batch_size: Images in a step, drawn with replacement.
+        batch_size: Images in a step.
+        replacement: Draw each step's images anew. False: shuffled epochs, each with all images.
         optimizer: "adamw" (Loshchilov and Hutter 2019) or "adam" (Kingma and Ba 2015).
         learning_rate: Largest step size.
         weight_decay: As the optimizer of torch defines it.
@@ -87,10 +90,11 @@ def fit(
     check_count("checkpoint_every", checkpoint_every)
     generator, device = pick_generator(generator), pick_device(device)
     tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
-    recipe |= {"seed": generator.initial_seed(), "device": device.type}
-    recipe["data"] = fingerprint(tokens, labels)
+    recipe |= {"replacement": replacement, "seed": generator.initial_seed()}
+    recipe |= {"device": device.type, "data": fingerprint(tokens, labels)}
     history, losses = History(), []
     with restoring_modes(model), _own_randomness(generator, device):
+        batch_of = _batches(len(tokens), batch_size, replacement, generator)
         if initialize:
             _initialize(model.cpu())
         model.to(device).train()
@@ -104,7 +108,7 @@ def fit(
         for step in tqdm(range(first, steps), **bar):
             rate = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
             _set_rate(update, rate)
-            losses.append(_one_step(model, update, step, tokens, labels, batch_size, generator))
+            losses.append(_one_step(model, update, step, tokens, labels, batch_of, generator))
             if (step + 1) % look_every == 0 or step + 1 == steps:
                 _look(history, step + 1, losses, model, held_out, held_out_labels)
                 losses.clear()
@@ -126,10 +130,7 @@ def learning_rate_at(
         warmup_steps: Steps over which the rate first rises in a straight line.
 
     Returns:
-        The rate, 0 to peak.
-
-    Raises:
-        ValueError: If schedule has no such name.
+        The rate, 0 to peak; a ValueError if schedule has no such name.
     """
     _check_choice("schedule", schedule, SCHEDULES)
     if step < warmup_steps:
@@ -165,8 +166,25 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def _one_step(model, optimizer, step, tokens, labels, batch_size, generator) -> float:
-    chosen = torch.randint(len(tokens), (batch_size,), generator=generator)
+def _batches(num_images, batch_size, replacement, generator) -> Callable[[int], torch.Tensor]:
+    """Return which images a step trains on, as a function of the step."""
+    if replacement:
+        return lambda step: torch.randint(num_images, (batch_size,), generator=generator)
+    seed = int(torch.randint(2**62, (), generator=generator))
+
+    @lru_cache(maxsize=1)
+    def order(epoch):
+        return torch.randperm(num_images, generator=torch.Generator().manual_seed(seed + epoch))
+
+    def batch_of(step):
+        epoch, place = divmod(step, math.ceil(num_images / batch_size))
+        return order(epoch)[place * batch_size :][:batch_size]
+
+    return batch_of
+
+
+def _one_step(model, optimizer, step, tokens, labels, batch_of, generator) -> float:
+    chosen = batch_of(step)
     batch = tokens[chosen].to(model.device).long()
     batch_labels = None if labels is None else labels[chosen].to(model.device)
     loss = model.training_loss(batch, batch_labels, generator)
@@ -177,7 +195,7 @@ def _one_step(model, optimizer, step, tokens, labels, batch_size, generator) -> 
     return loss.item()
 
 
-def _look(history: History, step: int, losses: list[float], model, held_out, labels) -> None:
+def _look(history, step, losses, model, held_out, labels) -> None:
     history.steps.append(step)
     history.training_loss.append(sum(losses) / len(losses))
     if held_out is not None:
@@ -188,9 +206,8 @@ def _check_finite(loss: float, model: nn.Module, step: int) -> None:
     norm = float(nn.utils.clip_grad_norm_(model.parameters(), math.inf))  # clips nothing
     if not math.isfinite(loss + norm):
         raise FloatingPointError(
-            f"at step {step + 1} the loss is {loss} and the length of its gradient {norm}; the "
-            "weights are as after the step before. Train with a smaller learning rate or a "
-            "longer warm-up."
+            f"at step {step + 1} the loss is {loss} and its gradient's length {norm}; the weights "
+            "are as before. Train with a smaller learning rate or a longer warm-up."
         )
 
 
@@ -198,10 +215,10 @@ def _check_data(model, tokens, labels, held_out, held_out_labels) -> None:
     model.check_input(tokens, labels)
     if not len(tokens):
         raise ValueError("there is no image to train on: tokens has length 0.")
+    if held_out is not None and not len(held_out):
+        raise ValueError("there is no image to look at: held_out has length 0.")
     if held_out is not None:
         model.check_input(held_out, held_out_labels)
-        if not len(held_out):
-            raise ValueError("there is no image to look at: held_out has length 0.")
     if not model.num_parameters:
         raise ValueError(f"{type(model).__name__} has no parameters to train.")
 
@@ -216,17 +233,14 @@ def _checked_recipe(
     _check_choice("schedule", schedule, SCHEDULES)
     if not 0 < learning_rate < math.inf or not 0 <= weight_decay < math.inf:
         raise ValueError(
-            f"learning_rate ({learning_rate}) must be above 0, weight_decay ({weight_decay}) at "
-            "least 0, and both finite."
+            f"learning_rate ({learning_rate}) must be above 0, weight_decay ({weight_decay}) "
+            "at least 0, and both finite."
         )
     return {
         "steps": steps,
         "batch_size": batch_size,
         "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "schedule": schedule,
-        "warmup_steps": warmup_steps,
+        "rates": (learning_rate, weight_decay, schedule, warmup_steps),
     }
 
 

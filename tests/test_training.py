@@ -358,3 +358,11 @@ def test_progress_bar_is_hidden_by_its_variable():
     environment = {**os.environ, "TQDM_DISABLE": "1"}  # tqdm reads it when it is imported
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
+
+
+def test_shuffled_epochs_meet_every_image_once():
+    batch_of = training._batches(10, 4, False, torch.Generator().manual_seed(0))
+    epochs = [torch.cat([batch_of(3 * epoch + step) for step in range(3)]) for epoch in range(2)]
+    assert all(sorted(epoch.tolist()) == list(range(10)) for epoch in epochs)
+    assert not torch.equal(*epochs)
+    assert [len(batch_of(step)) for step in range(3)] == [4, 4, 2]
