@@ -53,7 +53,6 @@ RECIPES = {
         purpose="The post's network and number of steps, with windows from all images.",
         fit={**POST_FIT, "batch_size": 256},
         windows_per_image=2,
-        seeds=(0, 1, 2),
     ),
     "post-mlp-k16": Recipe(
         purpose="The post's network and its ten pixels of context, trained longer on all images.",

@@ -44,6 +44,7 @@ def kill_at(monkeypatch):
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_killed_training_resumes_to_the_same_result(path, kill_at, killed_step, schedule):
     arguments = {"held_out": HELD_OUT, "look_every": 4, "schedule": schedule, "warmup_steps": 2}
+    arguments["replacement"] = schedule == "cosine"
     whole = mlp()
     expected = train(whole, **arguments)
     kill_at(CategoricalPixelPredictor, killed_step)
