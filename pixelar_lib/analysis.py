@@ -47,7 +47,7 @@ def quantization_error(images: torch.Tensor, num_bins: int) -> float:
     """Return how far, on average, a pixel moves when it is quantized and turned back.
 
     Args:
-        images: uint8 of any shape.
+        images: uint8 levels or float intensities of any shape, as for `quantize`.
         num_bins: K, 2 to 256.
 
     Returns:
@@ -58,7 +58,8 @@ def quantization_error(images: torch.Tensor, num_bins: int) -> float:
         ValueError: If K is out of range.
     """
     back = dequantize(quantize(images, num_bins), num_bins).double() * 255
-    return float((back - images.double()).square().mean().sqrt())
+    levels = quantize(images, 256)  # with 256 bins each level is a token
+    return float((back - levels).square().mean().sqrt())
 
 
 def context_length_losses(

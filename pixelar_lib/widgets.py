@@ -67,18 +67,19 @@ def explore_bins(image: torch.Tensor) -> Explorer:
     """Slide the number of bins and see one image with that many greys.
 
     Args:
-        image: uint8 (H, W).
+        image: uint8 levels or float intensities (H, W), as for `quantize`.
 
     Returns:
         The explorer; its slider is "num_bins", 2 to 256.
     """
+    original = quantize(image, 256) / 255  # with 256 bins each level is a token
 
     def draw(num_bins: int) -> Figure:
         tokens = quantize(image, num_bins)
         back = dequantize(tokens, num_bins)
-        lost = (back * 255 - image.float()).abs() / 255
+        lost = (back - original).abs()
         return plotting.image_grid(
-            torch.stack([image.float() / 255, back, lost]),
+            torch.stack([original, back, lost]),
             f"{num_bins} bins: {len(tokens.unique())} of them occur, "
             f"error {quantization_error(image, num_bins):.1f} of 255",
             columns=3,

@@ -94,6 +94,7 @@ def test_token_frequencies_of_unusable_tokens(tokens, error, message):
 def test_quantization_error_by_hand():
     black_and_white = torch.tensor([[0, 255]], dtype=torch.uint8)  # with K = 2: greys 1/4, 3/4
     assert quantization_error(black_and_white, 2) == pytest.approx(255 / 4)
+    assert quantization_error(black_and_white / 255, 2) == pytest.approx(255 / 4)
     one_right = torch.tensor([[0, 0, 0, 191]], dtype=torch.uint8)  # 191 is 0.25 from 191.25
     assert quantization_error(one_right, 2) == pytest.approx(
         math.sqrt((3 * 63.75**2 + 0.25**2) / 4)
