@@ -98,16 +98,14 @@ def fit(
         if initialize:
             _initialize(model.cpu())
         model.to(device).train()
-        update = OPTIMIZERS[optimizer](
-            model.parameters(), lr=learning_rate, weight_decay=weight_decay
-        )
+        update = OPTIMIZERS[optimizer](model.parameters(), weight_decay=weight_decay)
         path = Path(checkpoint or ".")
         state = Checkpoint(model, update, generator, history, losses, recipe, path)
         first = state.load() if checkpoint and path.exists() else 0
         bar = {"initial": first, "total": steps} | ({} if progress else {"disable": True})
         for step in tqdm(range(first, steps), **bar):
-            rate = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
-            _set_rate(update, rate)
+            for group in update.param_groups:
+                group["lr"] = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
             losses.append(_one_step(model, update, step, tokens, labels, batch_of, generator))
             if (step + 1) % look_every == 0 or step + 1 == steps:
                 _look(history, step + 1, losses, model, held_out, held_out_labels)
@@ -130,7 +128,10 @@ def learning_rate_at(
         warmup_steps: Steps over which the rate first rises in a straight line.
 
     Returns:
-        The rate, 0 to peak; a ValueError if schedule has no such name.
+        The rate, 0 to peak.
+
+    Raises:
+        ValueError: If schedule has no such name.
     """
     _check_choice("schedule", schedule, SCHEDULES)
     if step < warmup_steps:
@@ -159,11 +160,6 @@ def _initialize(model: nn.Module) -> None:
                 f"{type(module).__name__} has parameters of its own and no reset_parameters() "
                 "that draws them; define it, or train with initialize=False."
             )
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
 
 
 def _batches(num_images, batch_size, replacement, generator) -> Callable[[int], torch.Tensor]:
@@ -206,8 +202,9 @@ def _check_finite(loss: float, model: nn.Module, step: int) -> None:
     norm = float(nn.utils.clip_grad_norm_(model.parameters(), math.inf))  # clips nothing
     if not math.isfinite(loss + norm):
         raise FloatingPointError(
-            f"at step {step + 1} the loss is {loss} and its gradient's length {norm}; the weights "
-            "are as before. Train with a smaller learning rate or a longer warm-up."
+            f"at step {step + 1} the loss is {loss} and the length of its gradient {norm}; the "
+            "weights are as after the step before. Train with a smaller learning rate or a "
+            "longer warm-up."
         )
 
 
@@ -215,10 +212,10 @@ def _check_data(model, tokens, labels, held_out, held_out_labels) -> None:
     model.check_input(tokens, labels)
     if not len(tokens):
         raise ValueError("there is no image to train on: tokens has length 0.")
-    if held_out is not None and not len(held_out):
-        raise ValueError("there is no image to look at: held_out has length 0.")
     if held_out is not None:
         model.check_input(held_out, held_out_labels)
+        if not len(held_out):
+            raise ValueError("there is no image to look at: held_out has length 0.")
     if not model.num_parameters:
         raise ValueError(f"{type(model).__name__} has no parameters to train.")
 
@@ -233,14 +230,17 @@ def _checked_recipe(
     _check_choice("schedule", schedule, SCHEDULES)
     if not 0 < learning_rate < math.inf or not 0 <= weight_decay < math.inf:
         raise ValueError(
-            f"learning_rate ({learning_rate}) must be above 0, weight_decay ({weight_decay}) "
-            "at least 0, and both finite."
+            f"learning_rate ({learning_rate}) must be above 0, weight_decay ({weight_decay}) at "
+            "least 0, and both finite."
         )
     return {
         "steps": steps,
         "batch_size": batch_size,
         "optimizer": optimizer,
-        "rates": (learning_rate, weight_decay, schedule, warmup_steps),
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+        "warmup_steps": warmup_steps,
     }
 
 

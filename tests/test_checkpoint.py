@@ -147,6 +147,7 @@ def test_checkpoint_of_another_number_of_windows_is_refused(path):
     [
         ({"steps": 13}, "steps is 12 there and 13 here"),
         ({"batch_size": 5}, "batch_size is 4 there and 5 here"),
+        ({"replacement": False}, "replacement is True there and False here"),
         ({"optimizer": "adam"}, "optimizer is adamw there and adam here"),
         ({"learning_rate": 1e-3}, "learning_rate is 0.002 there and 0.001 here"),
         ({"weight_decay": 0}, "weight_decay is 0.01 there and 0 here"),

@@ -133,6 +133,14 @@ def test_conditional_model_learns_its_labels():
     assert evaluate(model, tokens, LABELS.roll(1)).nats_per_pixel > 1
 
 
+def test_shuffled_epochs_meet_every_image_once():
+    batch_of = training._batches(10, 4, False, torch.Generator().manual_seed(0))
+    epochs = [torch.cat([batch_of(3 * epoch + step) for step in range(3)]) for epoch in range(2)]
+    assert all(sorted(epoch.tolist()) == list(range(10)) for epoch in epochs)
+    assert not torch.equal(*epochs)
+    assert [len(batch_of(step)) for step in range(3)] == [4, 4, 2]
+
+
 def test_history_has_an_entry_at_each_look_and_at_the_end():
     history = train(mlp(), held_out=HELD_OUT, look_every=5)
     assert history.steps == [5, 10, 12]
@@ -358,11 +366,3 @@ def test_progress_bar_is_hidden_by_its_variable():
     environment = {**os.environ, "TQDM_DISABLE": "1"}  # tqdm reads it when it is imported
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
-
-
-def test_shuffled_epochs_meet_every_image_once():
-    batch_of = training._batches(10, 4, False, torch.Generator().manual_seed(0))
-    epochs = [torch.cat([batch_of(3 * epoch + step) for step in range(3)]) for epoch in range(2)]
-    assert all(sorted(epoch.tolist()) == list(range(10)) for epoch in epochs)
-    assert not torch.equal(*epochs)
-    assert [len(batch_of(step)) for step in range(3)] == [4, 4, 2]
