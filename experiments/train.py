@@ -7,9 +7,6 @@ training resumes: its state lies in the folder checkpoints/.
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -19,13 +16,13 @@ import torch
 import torch.nn.functional as F
 
 from experiments.assets import add_asset
+from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
 from pixelar_lib.context import targets, windows
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
 from pixelar_lib.quantization import quantize
-from pixelar_lib.runtime import pick_device
 from pixelar_lib.training import fit
 from pixelar_lib.zoo import build_model
 
@@ -132,30 +129,6 @@ def round_to_float16(state: dict) -> dict:
 def weights(model: PixelModel) -> bytes:
     """Return the weights as the bytes of a safetensors file, float16."""
     return safetensors.torch.save({k: v.half() for k, v in model.state_dict().items()})
-
-
-def git_commit() -> str:
-    """Return the commit that is checked out, marked where code was changed after it."""
-    code = [".", ":!pixelar_lib/assets"]  # assets are what trainings write
-    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *code]).returncode
-    head = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    return head + ("-dirty" if changed else "")
-
-
-def machine() -> dict:
-    """Describe the machine as far as it may matter for a figure or a duration."""
-    cpu_info = Path("/proc/cpuinfo")
-    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "device": str(pick_device()),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import torch
 
 from pixelar_lib.context import flat_index, targets, windows
-from pixelar_lib.evaluation import IMAGES_PER_CHUNK, KGramBaseline, pixel_losses
+from pixelar_lib.evaluation import KGramBaseline, pixel_losses
 from pixelar_lib.models import PixelModel, evaluating, restoring_modes
 from pixelar_lib.quantization import check_count, check_tokens, dequantize, quantize
 from pixelar_lib.sampling import Trace, sample_with_trace
+
+IMAGES_PER_CHUNK = PixelModel.images_per_chunk
 
 
 def entropy(probabilities: torch.Tensor) -> torch.Tensor:

@@ -144,9 +144,8 @@ def windows(
     if pixels is not None:
         _check_pixels(pixels, num_images, height * width)
         table = table[pixels.to(tokens.device)]  # (N, M, length)
-    flat = tokens.flatten(1).long()
     index = table.clamp(min=0).expand(num_images, -1, -1).flatten(1)  # (N, M length)
-    gathered = flat.gather(1, index).unflatten(1, table.shape[-2:])
+    gathered = tokens.flatten(1).gather(1, index).long().unflatten(1, table.shape[-2:])
     return gathered.masked_fill_(table == OUTSIDE, start_token)
 
 
@@ -165,11 +164,11 @@ def targets(tokens: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.T
         ValueError: If the shapes do not fit or a pixel is outside the image.
     """
     _check_images(tokens)
-    flat = tokens.flatten(1).long()
+    flat = tokens.flatten(1)
     if pixels is None:
-        return flat
+        return flat.long()
     _check_pixels(pixels, *flat.shape)
-    return flat.gather(1, pixels.to(tokens.device))
+    return flat.gather(1, pixels.to(tokens.device)).long()
 
 
 @lru_cache(maxsize=32)

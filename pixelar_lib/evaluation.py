@@ -11,8 +11,6 @@ from pixelar_lib.context import raster
 from pixelar_lib.models import PixelModel, WindowModel, evaluating
 from pixelar_lib.quantization import check_tokens
 
-IMAGES_PER_CHUNK = 8  # small buffers stay in the cache, and are not mapped anew each time
-
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -69,11 +67,11 @@ def pixel_losses(
         raise ValueError("there is no image to evaluate: tokens has length 0.")
     losses = []
     with evaluating(model):
-        for start in range(0, len(tokens), IMAGES_PER_CHUNK):
-            part = slice(start, start + IMAGES_PER_CHUNK)
+        for start in range(0, len(tokens), model.images_per_chunk):
+            part = slice(start, start + model.images_per_chunk)
             chunk = tokens[part].to(model.device).long()
             chunk_labels = None if labels is None else labels[part].to(model.device)
-            losses.append(F.cross_entropy(model(chunk, chunk_labels), chunk, reduction="none"))
+            losses.append(model.token_losses(chunk, chunk_labels))
     return torch.cat([loss.float().cpu() for loss in losses])
 
 

@@ -26,7 +26,7 @@ def quantize(images: torch.Tensor, num_bins: int) -> torch.Tensor:
         ValueError: If K is outside 2 to 256, or an intensity is outside 0 to 1 or NaN.
     """
     check_num_bins(num_bins)
-    return _levels(images).long() * num_bins // 256
+    return _levels(images).long().mul_(num_bins).floor_divide_(256)
 
 
 def dequantize(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:

@@ -98,7 +98,7 @@ def fit(
         if initialize:
             _initialize(model.cpu())
         model.to(device).train()
-        update = OPTIMIZERS[optimizer](model.parameters(), weight_decay=weight_decay)
+        update = OPTIMIZERS[optimizer](model.parameters(), weight_decay=weight_decay, fused=True)
         path = Path(checkpoint or ".")
         state = Checkpoint(model, update, generator, history, losses, recipe, path)
         first = state.load() if checkpoint and path.exists() else 0

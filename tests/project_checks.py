@@ -10,7 +10,17 @@ from statistics import median
 
 MODULE_ORDER = [
     *("runtime", "data", "quantization", "context", "models", "evaluation", "checkpoint"),
-    *("training", "sampling", "analysis", "zoo", "plotting", "widgets", "exercises"),
+    *(
+        "training",
+        "known",
+        "next_token",
+        "sampling",
+        "analysis",
+        "zoo",
+        "plotting",
+        "widgets",
+        "exercises",
+    ),
 ]
 
 FILES = {"CITATION.cff", "LICENSE", "Makefile", "README.md", "environment.yml", "pyproject.toml"}

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models_under_test import build, labels_for, some_tokens
 
-from pixelar_lib import evaluation
 from pixelar_lib.evaluation import (
     KGramBaseline,
     PixelFrequencyBaseline,
@@ -70,12 +69,12 @@ def test_standard_error_of_one_image_is_unknown():
 
 
 @pytest.mark.parametrize("name", ["post", "conditional toy", "k-gram"])
-def test_number_of_images_at_a_time_does_not_matter(name, monkeypatch):
+def test_number_of_images_at_a_time_does_not_matter(name):
     model, tokens = build(name), some_tokens(7, (4, 5), 3)
     labels = labels_for(model, 7)
     whole = pixel_losses(model, tokens, labels)
     for size in (1, 3, 7):
-        monkeypatch.setattr(evaluation, "IMAGES_PER_CHUNK", size)
+        model.images_per_chunk = size
         torch.testing.assert_close(pixel_losses(model, tokens, labels), whole)
 
 

@@ -22,7 +22,10 @@ class PixelModel(nn.Module):
         num_bins: K, the number of tokens a pixel can be.
         num_classes: Number of labels of a conditional model; None for one without labels.
         image_size: (H, W) where the parameters depend on it, else None.
+        images_per_chunk: How many images an evaluation computes at a time.
     """
+
+    images_per_chunk = 8  # small buffers stay in the cache, and are not mapped anew each time
 
     def __init__(
         self,
@@ -104,6 +107,20 @@ class PixelModel(nn.Module):
             Mean cross-entropy in nats per pixel, a scalar.
         """
         return F.cross_entropy(self(tokens, labels), tokens)
+
+    def token_losses(
+        self, tokens: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return what each pixel costs: the negative log-likelihood of its token.
+
+        Args:
+            tokens: long (N, H, W).
+            labels: long (N,) or None.
+
+        Returns:
+            float (N, H, W), nats.
+        """
+        return F.cross_entropy(self(tokens, labels), tokens, reduction="none")
 
     def incremental_logits(
         self, tokens: torch.Tensor, labels: torch.Tensor | None = None

@@ -5,7 +5,10 @@ idea of embedding a window of tokens is from Bengio et al., A Neural Probabilist
 Model, 2003.
 """
 
+from collections.abc import Callable
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from pixelar_lib.context import OUTSIDE, Context, positions, raster
@@ -72,6 +75,36 @@ class CategoricalPixelPredictor(WindowModel):
         """
         vectors = self.embedding(contexts)  # (..., C, E)
         return self.layers(vectors.flatten(-2))  # (..., C E) -> (..., K)
+
+    def window_predictor(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return a function that does what `predict_windows` does, but looks the first layer up.
+
+        The first layer is linear and each of its inputs one of K + 1 embeddings. So what a
+        token adds at each place of the window can be worked out beforehand: a table of
+        C (K + 1) rows, and the layer becomes a sum of C of them.
+
+        Returns:
+            A function from contexts, long (M, C), to logits (M, K).
+        """
+        if self.device.type == "mps":  # early versions for Apple's GPUs lack embedding_bag
+            return self.predict_windows
+        first, _, dropout, second, _, last_dropout, last = self.layers
+        by_place = first.weight.unflatten(1, (self.context.length, -1))  # (H, C, E)
+        table = torch.einsum("ve,hce->cvh", self.embedding.weight, by_place)  # (C, K + 1, H)
+        table[0] += first.bias  # each window has one token at place 0
+        places = torch.arange(len(table), device=table.device) * table.shape[1]
+        table = table.flatten(0, 1)
+
+        def predict(contexts: torch.Tensor) -> torch.Tensor:
+            index = contexts + places
+            if len(index) == 1:  # the same sum, with less ado
+                hidden = table.index_select(0, index[0]).sum(dim=0, keepdim=True).relu_()
+            else:
+                hidden = F.embedding_bag(index, table, mode="sum").relu_()  # (M, H)
+            hidden = F.linear(dropout(hidden), second.weight, second.bias).relu_()
+            return F.linear(last_dropout(hidden), last.weight, last.bias)
+
+        return predict
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """Turn tokens into vectors.

@@ -15,6 +15,10 @@ from pixelar_lib.context import (
     windows,
 )
 from pixelar_lib.models.base import PixelModel
+from pixelar_lib.models.distinct import distinct_windows
+
+FEW = 32  # finding equal windows among fewer costs more than it saves
+ROWS = 4096  # windows in one pass: buffers of that size stay in the processor's cache
 
 
 class WindowModel(PixelModel):
@@ -29,6 +33,7 @@ class WindowModel(PixelModel):
     """
 
     windows_per_image = 8
+    images_per_chunk = 256  # more images repeat more windows
 
     def __init__(self, num_bins: int, context: Context) -> None:
         """Remember K and the context.
@@ -57,6 +62,16 @@ class WindowModel(PixelModel):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement predict_windows")
 
+    def window_predictor(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return a function that does what `predict_windows` does, for many calls.
+
+        A subclass may prepare what does not change while the weights stay as they are.
+
+        Returns:
+            A function from contexts, long (M, context.length), to logits (M, K).
+        """
+        return self.predict_windows
+
     def forward(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Predict every pixel from its window.
 
@@ -83,6 +98,8 @@ class WindowModel(PixelModel):
     ) -> torch.Tensor:
         """Return the loss on `windows_per_image` windows of each image, drawn at random.
 
+        Equal windows go through the network once (and share their dropout, where it is on).
+
         Args:
             tokens: long (N, H, W).
             labels: None; a window model has no labels.
@@ -94,9 +111,31 @@ class WindowModel(PixelModel):
         self._check_labels(labels, len(tokens))
         shape = (len(tokens), self.windows_per_image)
         pixels = torch.randint(tokens[0].numel(), shape, generator=generator)
-        contexts = windows(tokens, self.context, self.start_token, pixels)
-        logits = self.predict_windows(contexts)  # (N, windows_per_image, K)
-        return F.cross_entropy(logits.flatten(0, 1), targets(tokens, pixels).flatten())
+        contexts = windows(tokens, self.context, self.start_token, pixels).flatten(0, 1)
+        first, rows = distinct_windows(contexts, self.num_bins + 1)
+        logits = self.window_predictor()(contexts[first])  # (U, K)
+        pairs = rows * self.num_bins + targets(tokens, pixels).flatten()
+        counts = torch.bincount(pairs, minlength=logits.numel()).view_as(logits)
+        return F.cross_entropy(logits, counts.to(logits) / len(pairs), reduction="sum")
+
+    def token_losses(
+        self, tokens: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return what each pixel costs, as `PixelModel.token_losses`; equal windows once.
+
+        Args:
+            tokens: long (N, H, W).
+            labels: None; a window model has no labels.
+
+        Returns:
+            float (N, H, W), nats.
+        """
+        self.check_input(tokens, labels)
+        contexts = windows(tokens, self.context, self.start_token).flatten(0, 1)
+        first, rows = distinct_windows(contexts, self.num_bins + 1)
+        predict = self.window_predictor()
+        parts = [predict(part).log_softmax(dim=1) for part in contexts[first].split(ROWS)]
+        return -torch.cat(parts)[rows, tokens.flatten()].view_as(tokens)
 
     def incremental_logits(
         self, tokens: torch.Tensor, labels: torch.Tensor | None = None
@@ -112,15 +151,35 @@ class WindowModel(PixelModel):
         """
         self.check_input(tokens, labels)
         table = positions(self.context, *tokens.shape[1:]).to(tokens.device)
-        flat = tokens.view(len(tokens), -1)  # a view: it sees what the caller writes
+        outside = table == OUTSIDE
+        at_the_edge = outside.any(dim=1).tolist()
+        table = table.clamp(min=0)
+        flat = tokens.view(len(tokens), -1).t()  # (H W, N), a view: it sees what the caller writes
+        predict = self._repeats_once(self.window_predictor())
 
         def logits_of(pixel: int) -> torch.Tensor:
-            index = table[pixel]
-            contexts = flat[:, index.clamp(min=0)]
-            contexts[:, index == OUTSIDE] = self.start_token
-            return self.predict_windows(contexts)
+            contexts = flat[table[pixel]]  # (C, N)
+            if at_the_edge[pixel]:
+                contexts.masked_fill_(outside[pixel, :, None], self.start_token)
+            return predict(contexts.t())
 
         return logits_of
+
+    def _repeats_once(self, predict: Callable) -> Callable:
+        """Let a predictor see equal windows once, for as long as there are many of them."""
+        rest = 0  # calls to wait before looking for equal windows again
+
+        def predict_distinct(contexts: torch.Tensor) -> torch.Tensor:
+            nonlocal rest
+            rest -= 1
+            if len(contexts) < FEW or contexts.device.type != "cpu" or rest > 0:
+                return predict(contexts)
+            first, rows = distinct_windows(contexts, self.num_bins + 1)
+            if len(first) > 0.8 * len(rows):
+                rest = 32
+            return predict(contexts[first])[rows]
+
+        return predict_distinct
 
     def extra_repr(self) -> str:
         """Return what printing the model shows beside its layers."""

@@ -1,0 +1,1 @@
+"""Side-by-side timings of the post's algorithm and of the library: make bench."""
