@@ -19,7 +19,7 @@ export TQDM_DISABLE := 1
 export PYTHONUTF8 := 1
 NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
-.PHONY: help book test test-variants test-floor notebooks lint format clean
+.PHONY: help bench book test test-variants test-floor notebooks lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,8 @@ help:
 	@echo "make test-floor      the unit tests with the oldest versions that pyproject.toml allows"
 	@echo "                     (they need PYTHON=python3.11 or 3.12)"
 	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
+	@echo "make bench           time the post's algorithm and the library side by side: a table and a record"
+	@echo "                     (about 8 minutes; BENCH=--ship writes the record that the book shows)"
 	@echo "make lint            ruff on the library, the tests, the experiments and the notebooks"
 	@echo "make format          mend what lint can mend (then make notebooks, if it touched one)"
 	@echo "make clean           remove the environments and all that was built"
@@ -61,6 +63,9 @@ test-floor: .venv/floor/installed
 
 notebooks: .venv/test/installed
 	$(TEST) notebooks/execute.py --timeout $(CELL_TIMEOUT) $(if $(ALL),--all) $(NOTEBOOKS)
+
+bench: .venv/test/installed
+	$(TEST) -m benchmarks $(BENCH)
 
 lint: .venv/test/installed
 	$(TEST) -m ruff check .

@@ -1,0 +1,85 @@
+"""The benchmark times equal work, and its arithmetic is right."""
+
+import pytest
+import torch
+from models_under_test import some_tokens
+
+from benchmarks import __main__ as bench
+from benchmarks.reference import draw_one_by_one, train_epochs, windows_one_by_one
+from pixelar_lib.context import raster, windows
+from pixelar_lib.evaluation import evaluate
+from pixelar_lib.models import CategoricalPixelPredictor
+from pixelar_lib.sampling import sample
+
+
+def test_the_reference_cuts_the_library_windows():
+    images = some_tokens(3, (4, 5), 6)
+    contexts, targets = windows_one_by_one(images, 7, 6, most=50)
+    pairs = torch.cat([contexts, targets[:, None]], dim=1)
+    wanted = windows(images, raster(7), 6).flatten(0, 1)
+    wanted = torch.cat([wanted, images.view(-1, 1)], dim=1)[:50]
+    assert sorted(pairs.tolist()) == sorted(wanted.tolist())
+    assert pairs.tolist() != wanted.tolist()  # shuffled
+
+
+def test_the_reference_learns():
+    images = torch.full((10, 6, 6), 2)
+    model = CategoricalPixelPredictor(num_bins=3, context_length=2)
+    train_epochs(model, *windows_one_by_one(images, 2, 3, most=360), epochs=5, batch_size=64)
+    assert evaluate(model, images).nats_per_pixel < 0.5
+
+
+def test_the_reference_draws_from_the_same_distribution():
+    model = CategoricalPixelPredictor(num_bins=3, context_length=2)
+    model.layers[-1].bias.data = torch.tensor([2.0, 0.0, 1.0])
+    torch.manual_seed(0)
+    reference = torch.stack([draw_one_by_one(model, 6, 6) for _ in range(50)])
+    library = sample(model, 50, image_size=6, generator=torch.Generator().manual_seed(0))
+    shares = [images.flatten().bincount(minlength=3) / 1800 for images in (reference, library)]
+    torch.testing.assert_close(*shares, rtol=0, atol=0.05)
+
+
+def test_both_sides_are_timed_in_turn_and_per_piece(monkeypatch):
+    clock, calls = iter(range(0, 1000, 6)), []
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+    sides = [lambda: calls.append("reference"), lambda: calls.append("library")]
+    row = bench.in_turn("work", *sides, repeats=3, units=(2, 12))
+    assert calls == ["reference", "library"] * 4  # the first pair is not timed
+    assert row["seconds"] == {"reference": [3.0] * 3, "library": [0.5] * 3}
+    assert (row["ratio"], row["smallest_ratio"], row["largest_ratio"]) == (6, 6, 6)
+
+
+def test_ratios_are_those_of_pairs():
+    row = bench.summary("work", {"reference": [8, 6, 9], "library": [2, 3, 1]})
+    assert (row["ratio"], row["smallest_ratio"], row["largest_ratio"]) == (4, 2, 9)
+    assert (row["reference"], row["library"]) == (8, 2)
+    assert "4.0 times (2.0 to 9.0)" in bench.line(row)
+
+
+def test_products_cost_what_their_rate_says(monkeypatch):
+    monkeypatch.setattr(bench, "PRODUCTS", 1000)
+    found = bench.products()
+    rates = found["gigaflops"]
+    wide, narrow = (2 * 256 * n / rates[f"1024 x 256 x {n}"] / 1e9 for n in (256, 16))
+    assert found["seconds_per_image"] == pytest.approx(784 * (wide + narrow), rel=0.05)
+
+
+def test_a_small_run_of_everything(monkeypatch):
+    monkeypatch.setattr(bench, "NUM_WINDOWS", 2000)
+    monkeypatch.setattr(bench, "NUM_DRAWN", 16)
+    monkeypatch.setattr(bench, "products", lambda: {"seconds_per_image": 1e-4})
+    monkeypatch.setattr(bench, "FAST_FIT", {"steps": 30, "batch_size": 8})
+    monkeypatch.setattr(bench, "draw_one_by_one", lambda model: draw_one_by_one(model, 3, 3))
+    tokens = {split: bench.load_tokens(split, "bundled")[:256] for split in ("train", "test")}
+    tokens["validation"] = tokens["test"]
+    rows = [*bench.rows(tokens, epochs=1)]
+    assert [row["name"].split(",")[0] for row in rows] == [
+        *("cutting 2", "training", "drawing an image", "drawing one image"),
+        *("drawing an image", "drawing one image", "evaluating 256 images"),
+    ]
+    assert all(row["ratio"] > 0 for row in rows)
+    figures = rows[-1]["nats_per_pixel"]
+    assert figures["library"] == pytest.approx(figures["reference"], abs=1e-6)
+    assert len(rows[1]["losses"]["library"]) == 3
+    assert rows[4]["share_of_limit"] > 0
+    assert all(bench.line(row) for row in rows)
