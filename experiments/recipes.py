@@ -57,13 +57,13 @@ RECIPES = {
     "post-mlp-k16": Recipe(
         purpose="The post's network and its ten pixels of context, trained longer on all images.",
         arguments={"dropout": 0.0},
-        fit={"steps": 6_000, "learning_rate": 2e-3, "warmup_steps": 200},
+        fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
         ships_weights=True,
     ),
     "neighbourhood-mlp-k16": Recipe(
         purpose="The same network, but its 24 pixels are those around the predicted one.",
         arguments={"dropout": 0.0, "embedding_dim": 16, "neighbourhood": 3},
-        fit={"steps": 6_000, "learning_rate": 2e-3, "warmup_steps": 200},
+        fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
         ships_weights=True,
     ),
 }
