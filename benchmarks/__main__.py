@@ -6,8 +6,9 @@ counts is the ratio of a pair; printed are the medians, and the smallest and lar
 
 import argparse
 import json
-import multiprocessing
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -221,28 +222,8 @@ def products() -> dict:
 
 def memory_of_training(source: str) -> dict:
     """Measure, in a process of its own, how much memory a training takes above its images."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(peak_of_training, (source,))
-
-
-def peak_of_training(source: str) -> dict:
-    """Train on all training images for 500 steps; return the peak above them, in MiB."""
-    images = torch.cat([load_tokens(split, source) for split in ("train", "validation")])
-    model = CategoricalPixelPredictor(dropout=0.0)
-    clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-    if not clear.exists():  # only Linux tells
-        return {"mebibytes": None}
-    clear.write_text("5")  # the peak starts from here
-    before = kibibytes(status, "VmRSS")
-    fit(model, images, steps=500, device="cpu", progress=False)
-    above = (kibibytes(status, "VmHWM") - before) / 1024
-    return {"mebibytes": round(above), "num_images": len(images), "windows": images.numel()}
-
-
-def kibibytes(status: Path, name: str) -> int:
-    """Return one entry of /proc/self/status, in KiB."""
-    lines = status.read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+    command = [sys.executable, "-m", "benchmarks.memory", source]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def line(row: dict) -> str:

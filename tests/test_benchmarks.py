@@ -83,3 +83,9 @@ def test_a_small_run_of_everything(monkeypatch):
     assert len(rows[1]["losses"]["library"]) == 3
     assert rows[4]["share_of_limit"] > 0
     assert all(bench.line(row) for row in rows)
+
+
+def test_memory_is_measured_above_the_images():
+    figures = bench.memory_of_training("bundled")
+    assert (figures["num_images"], figures["windows"]) == (10_000, 7_840_000)
+    assert figures["mebibytes"] is None or 1 < figures["mebibytes"] < 300
