@@ -6,20 +6,18 @@ from models_under_test import some_tokens
 
 from benchmarks import __main__ as bench
 from benchmarks.reference import draw_one_by_one, train_epochs, windows_one_by_one
-from pixelar_lib.context import raster, windows
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import CategoricalPixelPredictor
 from pixelar_lib.sampling import sample
 
 
-def test_the_reference_cuts_the_library_windows():
-    images = some_tokens(3, (4, 5), 6)
-    contexts, targets = windows_one_by_one(images, 7, 6, most=50)
-    pairs = torch.cat([contexts, targets[:, None]], dim=1)
-    wanted = windows(images, raster(7), 6).flatten(0, 1)
-    wanted = torch.cat([wanted, images.view(-1, 1)], dim=1)[:50]
-    assert sorted(pairs.tolist()) == sorted(wanted.tolist())
-    assert pairs.tolist() != wanted.tolist()  # shuffled
+def test_both_cut_the_same_windows(monkeypatch):
+    monkeypatch.setattr(bench, "NUM_WINDOWS", 1000)
+    images = some_tokens(2, (28, 28), 16)
+    by_library = bench.windows_at_once(images)
+    assert len(by_library[0]) == 1000
+    for one, other in zip(by_library, windows_one_by_one(images, 10, 16, 1000), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_reference_learns():

@@ -95,14 +95,16 @@ class CategoricalPixelPredictor(WindowModel):
         places = torch.arange(len(table), device=table.device) * table.shape[1]
         table = table.flatten(0, 1)
 
+        second, last = (second.weight, second.bias), (last.weight, last.bias)
+
         def predict(contexts: torch.Tensor) -> torch.Tensor:
             index = contexts + places
-            if len(index) == 1:  # the same sum, with less ado
-                hidden = table.index_select(0, index[0]).sum(dim=0, keepdim=True).relu_()
-            else:
-                hidden = F.embedding_bag(index, table, mode="sum").relu_()  # (M, H)
-            hidden = F.linear(dropout(hidden), second.weight, second.bias).relu_()
-            return F.linear(last_dropout(hidden), last.weight, last.bias)
+            if len(index) == 1:  # products with a vector: less ado
+                hidden = dropout(table.index_select(0, index[0]).sum(dim=0).relu_())  # (H,)
+                hidden = last_dropout(torch.addmv(second[1], second[0], hidden).relu_())
+                return torch.addmv(last[1], last[0], hidden)[None]
+            hidden = dropout(F.embedding_bag(index, table, mode="sum").relu_())  # (M, H)
+            return F.linear(last_dropout(F.linear(hidden, *second).relu_()), *last)
 
         return predict
 
