@@ -63,7 +63,7 @@ def test_record_is_that_of_its_recipe(name):
 def test_record_says_where_it_comes_from(name):
     record = zoo.results()[name]
     assert re.fullmatch("[0-9a-f]{40}(-dirty)?", record["commit"])
-    assert {"cpu", "cores", "device", "torch", "python"} == record["machine"].keys()
+    assert {"cpu", "cores", "device", "torch", "python"} <= record["machine"].keys()
     assert all(record["machine"].values())
     model = zoo.build_model(record["model"], record["arguments"])
     assert record["parameters"] == model.num_parameters
