@@ -19,7 +19,7 @@ export TQDM_DISABLE := 1
 export PYTHONUTF8 := 1
 NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
-.PHONY: help bench book test test-variants test-floor notebooks lint format clean
+.PHONY: help bench book test test-variants test-floor notebooks lint format repository release clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +34,8 @@ help:
 	@echo "                     (about 8 minutes; BENCH=--ship writes the record that the book shows)"
 	@echo "make lint            ruff on the library, the tests, the experiments and the notebooks"
 	@echo "make format          mend what lint can mend (then make notebooks, if it touched one)"
+	@echo "make repository      write the repository's address into all places: URL=https://github.com/OWNER/NAME"
+	@echo "make release         raise the version and the tag in all places (VERSION=1.0.0 for another than the next)"
 	@echo "make clean           remove the environments and all that was built"
 	@echo "Variables: PYTHON=python3.12 picks an interpreter, PIP_ARGS=\"...\" goes to pip install."
 
@@ -74,6 +76,12 @@ lint: .venv/test/installed
 format: .venv/test/installed
 	$(TEST) -m ruff check --fix .
 	$(TEST) -m ruff format .
+
+repository: .venv/test/installed
+	$(TEST) notebooks/repository.py $(if $(URL),--url "$(URL)")
+
+release: .venv/test/installed
+	$(TEST) notebooks/repository.py $(if $(VERSION),--version "$(VERSION)",--bump)
 
 clean:
 	rm -rf .venv _build build .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info
