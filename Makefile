@@ -8,6 +8,7 @@ CELL_TIMEOUT ?= 300
 BOOK := .venv/book/bin/python
 TEST := .venv/test/bin/python
 FLOOR := .venv/floor/bin/python
+COLAB := .venv/colab/bin/python
 PIP := -m pip install --quiet --disable-pip-version-check
 
 # Notebooks choose their own backend and seed, and run where everybody can: on the CPU.
@@ -19,7 +20,7 @@ export TQDM_DISABLE := 1
 export PYTHONUTF8 := 1
 NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
-.PHONY: help bench book test test-variants test-floor notebooks lint format repository release clean
+.PHONY: help bench book test test-variants test-floor test-colab notebooks lint format repository release clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +30,8 @@ help:
 	@echo "                     (VARIANT=threads|avx2|seed for one, NOTEBOOKS=\"notebooks/...\" for some)"
 	@echo "make test-floor      the unit tests with the oldest versions that pyproject.toml allows"
 	@echo "                     (they need PYTHON=python3.11 or 3.12)"
+	@echo "make test-colab      the notebooks as Colab runs them: an empty folder, its packages, the library from git"
+	@echo "                     (NOTEBOOKS=\"notebooks/...\" for some)"
 	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
 	@echo "make bench           time the post's algorithm and the library side by side: a table and a record"
 	@echo "                     (about 8 minutes; BENCH=--ship writes the record that the book shows)"
@@ -62,6 +65,9 @@ variant-%: .venv/test/installed
 
 test-floor: .venv/floor/installed
 	$(FLOOR) -m pytest tests
+
+test-colab: .venv/colab/installed .venv/test/installed
+	$(TEST) notebooks/clean_room.py --python $(COLAB) --timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
 
 notebooks: .venv/test/installed
 	$(TEST) notebooks/execute.py --timeout $(CELL_TIMEOUT) $(if $(ALL),--all) $(NOTEBOOKS)
@@ -112,4 +118,13 @@ endef
 	$(PYTHON) -m venv --clear .venv/floor
 	$(FLOOR) -c 'import tomllib; print(*(line.replace(">=", "==") + ".*" for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]), sep="\n")' >.venv/floor/constraints.txt
 	$(FLOOR) $(PIP) $(PIP_ARGS) -e ".[test]" -c .venv/floor/constraints.txt
+	touch $@
+
+# What Colab has, as far as the chapters could need it; on its Python, 3.13, where that is here.
+COLAB_PYTHON ?= $(or $(shell for version in "" 3.13; do PYENV_VERSION=$$version python3.13 -c \
+  "import sys; print(sys.executable)" 2>/dev/null && break; done),$(PYTHON))
+.venv/colab/installed: Makefile
+	$(check_python)
+	$(COLAB_PYTHON) -m venv --clear .venv/colab
+	$(COLAB) $(PIP) $(PIP_ARGS) torch torchvision numpy matplotlib tqdm safetensors ipywidgets==7.7.1 ipykernel
 	touch $@

@@ -47,7 +47,7 @@ def code_digest(notebook):
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
-def execute(notebook, folder, timeout):
+def execute(notebook, folder, timeout, kernel_name=KERNELSPEC["name"]):
     """Return an executed copy, from a fresh kernel.
 
     Raises:
@@ -60,7 +60,7 @@ def execute(notebook, folder, timeout):
     client = NotebookClient(
         fresh,
         timeout=timeout,
-        kernel_name=KERNELSPEC["name"],
+        kernel_name=kernel_name,
         resources={"metadata": {"path": str(folder)}},
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
