@@ -20,11 +20,12 @@ export TQDM_DISABLE := 1
 export PYTHONUTF8 := 1
 NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
-.PHONY: help bench book test test-variants test-floor test-colab notebooks lint format repository release clean
+.PHONY: help bench book test test-variants test-floor test-colab notebooks lint format repository release zip clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book            build the book from the stored outputs: _build/html/index.html"
+	@echo "make zip             the same as one file that works from disk: _build/generating-pixels.zip"
 	@echo "make test            unit tests, then every notebook again, compared with its stored outputs"
 	@echo "make test-variants   the notebooks under one thread, AVX2 kernels and another seed"
 	@echo "                     (VARIANT=threads|avx2|seed for one, NOTEBOOKS=\"notebooks/...\" for some)"
@@ -44,9 +45,11 @@ help:
 
 book: .venv/book/installed
 	$(BOOK) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going --all --quiet
-	@# Of MathJax the pages load tex-chtml.js and what it asks for; the other bundles are 12 MB.
-	@cd _build/html/_static/mathjax && rm -rf mml-*.js tex-mml-*.js tex-svg*.js tex-chtml-*.js output/svg*
 	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+zip: book
+	cd _build/html && rm -f ../generating-pixels.zip && $(CURDIR)/$(BOOK) -m zipfile -c ../generating-pixels.zip *
+	@echo "The book in one file: $(CURDIR)/_build/generating-pixels.zip"
 
 test: .venv/test/installed
 	$(TEST) -m pytest tests -rs --cov --cov-report=term

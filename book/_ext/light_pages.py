@@ -1,0 +1,133 @@
+"""Light pages that say what they are: few icons, little MathJax, no blocking script, plain roles.
+
+The theme brings 2000 icons as a script of 1.5 MB and as fonts, the formulas' package brings all
+of MathJax. Pages ask for a dozen icons and for TeX in, HTML out.
+"""
+
+import re
+import shutil
+from urllib.parse import quote
+
+ICON = re.compile(r'"?([\w-]+)"?:\[(\d+),(\d+),\[([^\]]*)\],"\w+","([^"]+)"\]')
+UNUSED = [
+    "scripts/*.map",
+    "styles/*.map",
+    "scripts/fontawesome*",
+    "vendor",
+    "locales",
+    "images",
+    "*webpack-macros.html",
+    "*-solid.svg",
+    "file.png",
+    "minus.png",
+    "plus.png",
+    "mathjax/*-*.js",
+    "mathjax/latest.js",
+    "mathjax/a11y/[!a]*",
+    "mathjax/adaptors",
+    "mathjax/input/asciimath.js",
+    "mathjax/input/mml*",
+    "mathjax/input/tex-*.js",
+    "mathjax/input/tex/extensions/all-packages.js",
+    "mathjax/output/svg*",
+    "mathjax/sre",
+    "mathjax/ui",
+]
+MATHJAX = {"load": ["input/tex", "output/chtml", "a11y/assistive-mml"]}
+MENDED = {  # roles and labels that hide what stands there from a screen reader
+    ' aria-label="Toggle hidden content"': "",
+    ' role="doc-biblioentry"': "",
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+}
+SIGNATURE = re.compile(r'<dl>\n(<dd><em class="sig-param">.*?)</dl>', re.DOTALL)
+
+
+def icons_in(script):
+    """Return {name: (width, height, path)} of the icons in Font Awesome's script.
+
+    Of icons that come in several styles the last one counts, which is the solid one.
+    """
+    found = {}
+    for name, width, height, aliases, path in ICON.findall(script):
+        names = [name, *re.findall(r'"([\w-]+)"', aliases)]
+        found |= dict.fromkeys(names, (int(width), int(height), path))
+    return found
+
+
+def icons_used(pages, icons):
+    """Return the names of icons that pages show, in order."""
+    asked = {name for page in pages for name in re.findall(r"\bfa-([\w-]+)", page)}
+    return sorted(asked & icons.keys())
+
+
+def stylesheet(names, icons):
+    """Return rules that draw icons as masks in the colour of the text, without a font."""
+    rules = [
+        "/* Icons: Font Awesome Free, https://fontawesome.com, CC BY 4.0. */",
+        ".fas, .fa-solid { display: inline-block; width: 1em; height: 1em;"
+        " background: currentcolor; mask: var(--icon) center / contain no-repeat; }",
+        ".fas::before, .fa-solid::before { content: none !important; }",
+    ]
+    for name in names:
+        width, height, path = icons[name]
+        svg = (
+            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'>"
+            f"<path d='{path}'/></svg>"
+        )
+        rules.append(f'.fa-{name} {{ --icon: url("data:image/svg+xml,{quote(svg)}"); }}')
+    return "\n".join(rules) + "\n"
+
+
+def mended(body):
+    """Return a page's body with its roles and labels mended."""
+    for bad, good in MENDED.items():
+        body = body.replace(bad, good)
+    return SIGNATURE.sub(lambda match: signature_lines(match[1]), body)
+
+
+def signature_lines(items):
+    """Return a signature's parameters as lines; Sphinx makes a list of values without terms."""
+    return items.replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
+
+
+# What Sphinx calls
+
+
+def choose_mathjax(app, config):
+    """Load MathJax in parts, without its menu, which makes each formula a stop for the Tab key."""
+    config.mathjax_path = "mathjax/startup.js"
+    config.mathjax3_config = {"loader": MATHJAX} | (config.mathjax3_config or {})
+
+
+def mend_page(app, pagename, templatename, context, doctree):
+    """Let scripts wait until the page is read, in their order, and mend roles and labels."""
+    for script in context["script_files"]:
+        name = str(script.filename)
+        if script.filename and not name.endswith(("documentation_options.js", "doctools.js")):
+            script.attributes.setdefault("defer", "defer")
+    if "body" in context:
+        context["body"] = mended(context["body"])
+
+
+def lighten(app, exception):
+    """Draw the icons in use, then remove what no page asks for."""
+    if exception is not None:
+        return
+    static = app.outdir / "_static"
+    script = (static / "scripts" / "fontawesome.js").read_text(encoding="utf8")
+    pages = [page.read_text(encoding="utf8") for page in app.outdir.rglob("*.html")]
+    icons = icons_in(script)
+    css = stylesheet(icons_used(pages, icons), icons)
+    (static / "icons.css").write_text(css, encoding="utf8")
+    for pattern in UNUSED:
+        for path in static.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def setup(app):
+    app.add_css_file("icons.css")
+    app.add_js_file("scroll.js")
+    app.connect("config-inited", choose_mathjax, priority=900)
+    app.connect("html-page-context", mend_page, priority=900)
+    app.connect("build-finished", lighten, priority=900)  # after all that copies files
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
