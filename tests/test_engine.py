@@ -14,6 +14,7 @@ from pixelar_lib.models import CategoricalPixelPredictor, PixelModel, WindowMode
 from pixelar_lib.models.distinct import distinct_windows
 from pixelar_lib.models.window import ROWS
 from pixelar_lib.sampling import sample, sample_with_trace
+from pixelar_lib.training import fit
 
 WINDOW_MODELS = [name for name in MODELS if isinstance(build(name), WindowModel)]
 CONTEXTS = {"raster": raster(10), "neighbourhood": neighbourhood(3)}
@@ -28,6 +29,10 @@ def network(context, num_bins=16, **arguments):
             if isinstance(layer, torch.nn.Linear):
                 layer.weight.data *= 2  # else all logits are nearly 0
     return model
+
+
+def needs(what, is_there):
+    return pytest.mark.skipif(not is_there, reason=f"needs {what}")
 
 
 def seeded(seed=0):
@@ -275,3 +280,29 @@ def test_a_model_of_its_own_kind_draws_through_its_forward():
     fast = sample(model, 6, image_size=(4, 5), generator=seeded())
     model.incremental_logits = lambda *arguments: PixelModel.incremental_logits(model, *arguments)
     assert torch.equal(sample(model, 6, image_size=(4, 5), generator=seeded()), fast)
+
+
+# Accelerators
+
+
+@pytest.mark.parametrize("context", CONTEXTS.values(), ids=CONTEXTS)
+@pytest.mark.parametrize(
+    "device",
+    [
+        pytest.param("cuda", marks=needs("a CUDA device", torch.cuda.is_available())),
+        pytest.param("mps", marks=needs("an Apple GPU", torch.backends.mps.is_available())),
+    ],
+)
+def test_an_accelerator_agrees_with_the_cpu(device, context):
+    tokens = digits_like(40)
+    results = {}
+    for name in ("cpu", device):
+        model = network(context, dropout=0.0).to(name)
+        drawn = sample(model, 40, generator=seeded(1))
+        losses = pixel_losses(model, tokens)
+        history = fit(model, tokens, steps=20, generator=seeded(2), device=name, progress=False)
+        results[name] = drawn, losses, torch.tensor(history.training_loss)
+    for value, expected in zip(results[device][1:], results["cpu"][1:], strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-3)
+    same = (results[device][0] == results["cpu"][0]).flatten(1).all(dim=1)
+    assert same.float().mean() > 0.9  # a near tie may part two images for good
