@@ -36,7 +36,7 @@ help:
 	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
 	@echo "make bench           time the post's algorithm and the library side by side: a table and a record"
 	@echo "                     (about 8 minutes; BENCH=--ship writes the record that the book shows)"
-	@echo "make lint            ruff on the library, the tests, the experiments and the notebooks"
+	@echo "make lint            ruff on all code and the notebooks, and the syntax of .github/workflows"
 	@echo "make format          mend what lint can mend (then make notebooks, if it touched one)"
 	@echo "make repository      write the repository's address into all places: URL=https://github.com/OWNER/NAME"
 	@echo "make release         raise the version and the tag in all places (VERSION=1.0.0 for another than the next)"
@@ -81,6 +81,7 @@ bench: .venv/test/installed
 lint: .venv/test/installed
 	$(TEST) -m ruff check .
 	$(TEST) -m ruff format --check .
+	$(TEST) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: .venv/test/installed
 	$(TEST) -m ruff check --fix .

@@ -26,7 +26,7 @@ MODULE_ORDER = [
 FILES = {"CITATION.cff", "LICENSE", "Makefile", "README.md", "environment.yml", "pyproject.toml"}
 BOOK_FILES = {"_config.yml", "_toc.yml"}
 FOLDERS = {"benchmarks", "book", "experiments", "notebooks", "pixelar_lib", "tests"}
-ROOT = FILES | BOOK_FILES | FOLDERS | {".ci", ".gitattributes", ".gitignore"}
+ROOT = FILES | BOOK_FILES | FOLDERS | {".ci", ".gitattributes", ".github", ".gitignore"}
 
 CONDA_NAMES = {"torch": "pytorch"}
 CONDA_EXTRAS = {"jupyterlab", "pip", "python"}
