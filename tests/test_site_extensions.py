@@ -73,6 +73,11 @@ def test_icons():
     assert ".fa-sun" not in css
 
 
+def test_one_stylesheet():
+    sheets = ['@charset "UTF-8";a{b:c}.fa-x:before,.fa-y:before{content:"z"}', ".fa-lg{d:e}"]
+    assert light_pages.one_stylesheet(sheets) == "a{b:c}\n.fa-lg{d:e}"
+
+
 def test_mended():
     summary = '<summary aria-label="Toggle hidden content">Solution</summary>'
     assert light_pages.mended(summary) == "<summary>Solution</summary>"

@@ -1,4 +1,4 @@
-"""Light pages that say what they are: few icons, little MathJax, no blocking script, plain roles.
+"""Light pages that say what they are: one stylesheet, no blocking script, plain roles.
 
 The theme brings 2000 icons as a script of 1.5 MB and as fonts, the formulas' package brings all
 of MathJax. Pages ask for a dozen icons and for TeX in, HTML out.
@@ -13,7 +13,8 @@ UNUSED = [
     "scripts/*.map",
     "styles/*.map",
     "scripts/fontawesome*",
-    "vendor",
+    "vendor/fontawesome/webfonts/*.ttf",
+    "vendor/fontawesome/webfonts/fa-[br]*",
     "locales",
     "images",
     "*webpack-macros.html",
@@ -33,6 +34,9 @@ UNUSED = [
     "mathjax/sre",
     "mathjax/ui",
 ]
+SITE_CSS = "styles/site.css"  # beside the theme's, so that its addresses hold
+THEME_CSS = ["basic.css", "styles/pydata-sphinx-theme.css"]
+ICON_RULE = re.compile(r"(?:\.fa-[\w-]+:{1,2}(?:before|after),?)+\{[^{}]*\}")
 MATHJAX = {"load": ["input/tex", "output/chtml", "a11y/assistive-mml"]}
 MENDED = {  # roles and labels that hide what stands there from a screen reader
     ' aria-label="Toggle hidden content"': "",
@@ -78,6 +82,12 @@ def stylesheet(names, icons):
     return "\n".join(rules) + "\n"
 
 
+def one_stylesheet(sheets):
+    """Return stylesheets as one, without the rules for icons of a font."""
+    text = "\n".join(sheets).replace('@charset "UTF-8";', "")
+    return ICON_RULE.sub("", text)
+
+
 def mended(body):
     """Return a page's body with its roles and labels mended."""
     for bad, good in MENDED.items():
@@ -99,35 +109,45 @@ def choose_mathjax(app, config):
     config.mathjax3_config = {"loader": MATHJAX} | (config.mathjax3_config or {})
 
 
+def waiting(script):
+    """Return a script that waits until the page is read, None for one that only sets an option."""
+    if not script.filename:
+        options = script.attributes.get("body", "").startswith("DOCUMENTATION_OPTIONS.")
+        return None if options else script
+    attributes = {"defer": "defer"} | script.attributes
+    return type(script)(script.filename, priority=script.priority, **attributes)
+
+
 def mend_page(app, pagename, templatename, context, doctree):
-    """Let scripts wait until the page is read, in their order, and mend roles and labels."""
-    for script in context["script_files"]:
-        name = str(script.filename)
-        if script.filename and not name.endswith(("documentation_options.js", "doctools.js")):
-            script.attributes.setdefault("defer", "defer")
+    """Let all scripts wait but those that the search needs at once; mend roles and labels."""
+    app.styles |= dict.fromkeys(sheet.filename for sheet in context["css_files"])
+    if pagename != "search":
+        context["script_files"] = list(filter(None, map(waiting, context["script_files"])))
     if "body" in context:
         context["body"] = mended(context["body"])
 
 
 def lighten(app, exception):
-    """Draw the icons in use, then remove what no page asks for."""
+    """Write the one stylesheet with the icons in use, then remove what no page asks for."""
     if exception is not None:
         return
     static = app.outdir / "_static"
     script = (static / "scripts" / "fontawesome.js").read_text(encoding="utf8")
     pages = [page.read_text(encoding="utf8") for page in app.outdir.rglob("*.html")]
     icons = icons_in(script)
-    css = stylesheet(icons_used(pages, icons), icons)
-    (static / "icons.css").write_text(css, encoding="utf8")
-    for pattern in UNUSED:
-        for path in static.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    files = [static / name for name in THEME_CSS]
+    files += [app.outdir / name for name in app.styles]
+    sheets = [path.read_text(encoding="utf8") for path in files]
+    css = one_stylesheet([*sheets, stylesheet(icons_used(pages, icons), icons)])
+    for path in {*files, *(path for pattern in UNUSED for path in static.glob(pattern))}:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (static / SITE_CSS).write_text(css, encoding="utf8")
 
 
 def setup(app):
-    app.add_css_file("icons.css")
+    app.styles = {}
     app.add_js_file("scroll.js")
     app.connect("config-inited", choose_mathjax, priority=900)
     app.connect("html-page-context", mend_page, priority=900)
     app.connect("build-finished", lighten, priority=900)  # after all that copies files
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": True}
