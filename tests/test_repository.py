@@ -1,5 +1,6 @@
 """The repository's address and the version: the same wherever they stand, and easy to change."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,9 +103,19 @@ def test_links_to_colab_follow(copy):
     )
 
 
+def test_readme_opens_each_notebook_on_colab():
+    readme = (ROOT / "README.md").read_text(encoding="utf8")
+    for path in ROOT.glob("notebooks/*.ipynb"):
+        assert (
+            len(re.findall(rf"\({repository.COLAB_LINK.pattern}/notebooks/{path.name}\)", readme))
+            == 1
+        )
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
+        ("README.md", "/blob/v", "/blob/w"),
         ("_config.yml", "  url: https", "  url: http"),
         ("_config.yml", "  branch: v", "  branch: w"),
         ("CITATION.cff", "\nversion: ", "\nversion: 1"),
