@@ -1,11 +1,10 @@
-"""Explorers with sliders, for readers who run a kernel; they draw with `plotting`.
+"""Explorers with sliders; they draw with `plotting`.
 
-Each explorer also carries the picture of its first state, so that a page without a kernel
-shows something. Only what ipywidgets 7 and 8 share is used.
+Each shows a figure at every value while a kernel runs. For pages without one, it also carries the
+pictures at some values, with sliders that need no kernel. Only what ipywidgets 7 and 8 share is
+used.
 """
 
-import base64
-import io
 from collections.abc import Callable
 
 import ipywidgets
@@ -17,8 +16,7 @@ from pixelar_lib.analysis import entropy, quantization_error
 from pixelar_lib.models import PixelModel
 from pixelar_lib.quantization import dequantize, quantize
 from pixelar_lib.sampling import next_token_distribution
-
-SCREEN_DPI = 110  # the widget shows a picture at its own size
+from pixelar_lib.static_explorer import png, static_explorer
 
 
 class Explorer(ipywidgets.VBox):
@@ -29,36 +27,49 @@ class Explorer(ipywidgets.VBox):
         figure: The figure on show.
     """
 
-    def __init__(self, draw: Callable[..., Figure], sliders: dict[str, ipywidgets.Widget]) -> None:
+    def __init__(
+        self,
+        draw: Callable[..., Figure],
+        sliders: dict[str, ipywidgets.Widget],
+        stops: dict[str, list[float]],
+        caption: str,
+    ) -> None:
         """Show the first figure and follow the sliders.
 
         Args:
             draw: Called with the value of each slider by name; returns the figure.
             sliders: By the names of the arguments of `draw`.
+            stops: The values of each slider on a page without a kernel.
+            caption: Says there what the pictures show.
         """
         self.sliders = sliders
         self.figure = None
         self._draw = draw
+        self._stops = stops
+        self._caption = caption
         self._screen = ipywidgets.Image(format="png", layout={"max_width": "100%"})
         super().__init__([*sliders.values(), self._screen])
         for slider in sliders.values():
             slider.observe(self._follow, names="value")
         self._follow()
 
+    def _values(self) -> dict[str, float]:
+        return {name: slider.value for name, slider in self.sliders.items()}
+
     def _follow(self, change: dict | None = None) -> None:
-        values = {name: slider.value for name, slider in self.sliders.items()}
-        self.figure = self._draw(**values)
-        picture = io.BytesIO()
-        self.figure.savefig(picture, format="png", dpi=SCREEN_DPI)
-        self._screen.value = picture.getvalue()
+        self.figure = self._draw(**self._values())
+        self._screen.value = png(self.figure)
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict:
-        """Return the widget with its picture beside it, for pages without a kernel."""
+        """Return the widget and, for pages without a kernel, HTML that does without."""
         # Built here, since ipywidgets 7 has nothing to inherit (and shows the view by itself).
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        labels = {name: slider.description for name, slider in self.sliders.items()}
         return {
             "text/plain": f"Explorer with {' and '.join(self.sliders)}",
-            "image/png": base64.b64encode(self._screen.value).decode(),
+            "text/html": static_explorer(
+                self._draw, self._stops, self._values(), labels, self._caption
+            ),
             "application/vnd.jupyter.widget-view+json": view,
         }
 
@@ -87,7 +98,12 @@ def explore_bins(image: torch.Tensor) -> Explorer:
             cell=1.9,
         )
 
-    return Explorer(draw, {"num_bins": _slider("bins K", 16, 2, 256)})
+    return Explorer(
+        draw,
+        {"num_bins": _slider("bins K", 16, 2, 256)},
+        {"num_bins": [2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]},
+        "The original, the same with K bins, and what is lost between the two.",
+    )
 
 
 def explore_context(model: PixelModel, image: torch.Tensor) -> Explorer:
@@ -104,14 +120,22 @@ def explore_context(model: PixelModel, image: torch.Tensor) -> Explorer:
 
     def draw(row: int, column: int) -> Figure:
         seen = model.receptive_field(row, column, height, width)
-        title = f"pixel ({row}, {column}) sees {int(seen.sum())} pixels"
+        count = int(seen.sum())
+        title = f"pixel ({row}, {column}) sees {count} pixel{'' if count == 1 else 's'}"
         return plotting.context_picture(image, [seen], [title], row, column)
 
     sliders = {
         "row": _slider("row", height // 2, 0, height - 1),
         "column": _slider("column", width // 2, 0, width - 1),
     }
-    return Explorer(draw, sliders)
+    # Each place at the edges that cut a context off, and a few between.
+    columns = _stops(width, width - 3, width - 2)
+    return Explorer(
+        draw,
+        sliders,
+        {"row": _stops(height), "column": columns},
+        "The square marks the pixel to predict, the dots mark what the model sees there.",
+    )
 
 
 def explore_temperature(logits: torch.Tensor) -> Explorer:
@@ -144,10 +168,19 @@ def explore_temperature(logits: torch.Tensor) -> Explorer:
         continuous_update=False,
         style={"description_width": "initial"},
     )
-    return Explorer(draw, {"temperature": slider})
+    return Explorer(
+        draw,
+        {"temperature": slider},
+        {"temperature": [fifth / 5 for fifth in range(16)]},
+        "The distribution that one pixel is drawn from: the probability of each token.",
+    )
 
 
 def _slider(name: str, value: int, smallest: int, largest: int) -> ipywidgets.IntSlider:
     return ipywidgets.IntSlider(
         value=value, min=smallest, max=largest, description=name, continuous_update=False
     )
+
+
+def _stops(size: int, *more: int) -> list[int]:
+    return sorted({0, 1, 2, size // 4, size // 2, 3 * size // 4, size - 1, *more} & {*range(size)})

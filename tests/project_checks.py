@@ -18,6 +18,7 @@ MODULE_ORDER = [
         "analysis",
         "zoo",
         "plotting",
+        "static_explorer",
         "widgets",
         "exercises",
     ),
@@ -288,6 +289,19 @@ def picture_complaints(notebook):
         for path in paths
         if not path.startswith(("https://", "data:"))
     ]
+
+
+def explorer_complaints(notebook):
+    """Complain about explorers that a page without a kernel cannot show, or only in 300 kB."""
+    found = []
+    for number, cell in enumerate(code_cells(notebook)):
+        if "widget" in tags(cell):
+            html = "".join(out.get("data", {}).get("text/html", "") for out in cell.outputs)
+            if '<div class="px-explorer"' not in html:
+                found.append(f"code cell {number} shows nothing that works without a kernel")
+            if (size := len(html.encode())) >= 300_000:
+                found.append(f"code cell {number} shows {size} bytes of HTML")
+    return found
 
 
 def number_complaints(notebook):

@@ -272,6 +272,24 @@ def test_pictures_fails(bad):
 
 
 @each_notebook
+def test_explorers(name):
+    assert checks.explorer_complaints(NOTEBOOKS[name]) == []
+
+
+def test_explorers_fails():
+    def explorer(html):
+        shown = new_output("display_data", data={"text/html": html})
+        cell = new_code_cell("explore", metadata={"tags": ["widget"]}, outputs=[shown])
+        return new_notebook(cells=[cell])
+
+    page = '<div class="px-explorer">'
+    assert checks.explorer_complaints(explorer(page)) == []
+    assert len(checks.explorer_complaints(explorer("<div>"))) == 1
+    assert len(checks.explorer_complaints(explorer(page.ljust(300_000)))) == 1
+    assert checks.explorer_complaints(explorer(page.ljust(299_999))) == []
+
+
+@each_notebook
 def test_numbers_are_computed(name):
     assert checks.number_complaints(NOTEBOOKS[name]) == []
 

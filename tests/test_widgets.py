@@ -1,12 +1,12 @@
 """The explorers: each slider is moved through its values, and the figure follows."""
 
-import base64
+import itertools
 import json
 
 import pytest
 import torch
+from explorer_page import Page
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 
 from pixelar_lib import widgets
 from pixelar_lib.analysis import entropy, quantization_error
@@ -18,6 +18,7 @@ from pixelar_lib.sampling import next_token_distribution
 
 DIGIT = load_mnist("test").images[0]
 PNG = b"\x89PNG\r\n\x1a\n"
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def every_value(slider):
@@ -28,7 +29,7 @@ def every_value(slider):
 @pytest.fixture
 def unrendered(monkeypatch):
     """Leave the picture out, which takes most of the time, where only the figure is looked at."""
-    monkeypatch.setattr(Figure, "savefig", lambda *args, **kwargs: None)
+    monkeypatch.setattr(widgets, "png", lambda figure: b"")
 
 
 def some_logits():
@@ -40,7 +41,8 @@ def make_bins():
 
 
 def make_context():
-    return widgets.explore_context(CategoricalPixelPredictor(context_length=10), DIGIT)
+    image = DIGIT[8:14, 10:17]
+    return widgets.explore_context(CategoricalPixelPredictor(context_length=10), image)
 
 
 def make_temperature():
@@ -80,15 +82,46 @@ def test_a_slider_moves_the_figure_when_it_is_let_go(make):
 
 
 @each_explorer
-def test_a_page_without_a_kernel_gets_the_picture(make):
+def test_one_bundle_holds_the_widget_and_what_stands_in_for_it(make):
     explorer = make()
-    next(iter(explorer.sliders.values())).value += 1
     bundle = explorer._repr_mimebundle_(include=None, exclude=None)
-    assert base64.b64decode(bundle["image/png"]) == explorer.children[-1].value
-    view = bundle["application/vnd.jupyter.widget-view+json"]
-    assert view["model_id"] == explorer.model_id
+    assert set(bundle) == {"text/plain", "text/html", VIEW}
+    assert bundle[VIEW]["model_id"] == explorer.model_id
     assert all(name in bundle["text/plain"] for name in explorer.sliders)
     assert json.dumps(bundle)
+
+
+@each_explorer
+def test_a_page_without_a_kernel_has_what_the_widget_shows_at_each_stop(make):
+    explorer = make()
+    page = Page(explorer._repr_mimebundle_()["text/html"])
+    assert [slider["label"] for slider in page.sliders] == [
+        slider.description for slider in explorer.sliders.values()
+    ]
+    stops = itertools.product(*(slider["stops"] for slider in page.sliders))
+    for picture, texts in zip(page.listed, stops, strict=True):
+        for slider, text in zip(explorer.sliders.values(), texts, strict=True):
+            slider.value = float(text)
+            steps = (slider.value - slider.min) / slider.step
+            assert steps == pytest.approx(round(steps))  # the widget stops there, too
+        assert picture.png == explorer.children[-1].value
+
+
+@each_explorer
+def test_a_page_without_a_kernel_begins_where_the_widget_is(make):
+    explorer = make()
+    for slider in explorer.sliders.values():
+        slider.value = slider.max
+    page = Page(explorer._repr_mimebundle_()["text/html"])
+    assert page.shown.png == explorer.children[-1].value
+
+
+def test_stops_of_the_context_are_each_place_at_the_edges_and_a_few_between():
+    model = CategoricalPixelPredictor(context=neighbourhood(3))
+    stops = widgets.explore_context(model, DIGIT)._stops
+    assert stops == {"row": [0, 1, 2, 7, 14, 21, 27], "column": [0, 1, 2, 7, 14, 21, 25, 26, 27]}
+    stops = widgets.explore_context(model, DIGIT[:1, :2])._stops
+    assert stops == {"row": [0], "column": [0, 1]}
 
 
 # Bins
@@ -131,7 +164,8 @@ def test_explore_context_at_every_row_and_column(context, unrendered):
             dots, square = axis.collections
             assert sorted(dots.get_offsets().tolist()) == expected
             assert square.get_offsets().tolist() == [[j, i]]
-            assert axis.get_title() == f"pixel ({i}, {j}) sees {len(expected)} pixels"
+            noun = "pixel" if len(expected) == 1 else "pixels"
+            assert axis.get_title() == f"pixel ({i}, {j}) sees {len(expected)} {noun}"
 
 
 # Temperature
