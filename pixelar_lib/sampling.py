@@ -194,7 +194,8 @@ def _draw_one_by_one(model, noise, known, choose, traced) -> tuple:
             chosen.append(probabilities[image[pixel]])
             entropies.append(entropy)
         drawn.append(image[:-1])
-    return torch.tensor(drawn), torch.tensor(chosen).float(), torch.tensor(entropies)
+    chosen, entropies = (torch.tensor(values).view_as(noise) for values in (chosen, entropies))
+    return torch.tensor(drawn), chosen, entropies
 
 
 def _entropy(distribution: torch.Tensor) -> torch.Tensor:

@@ -253,6 +253,16 @@ def test_one_by_one_draws_what_all_together_draw(options, monkeypatch):
     assert torch.equal(sample(model, 4, known=known, generator=seeded(2), **options), few.tokens)
 
 
+def test_a_last_chunk_of_few_images_joins_the_others(monkeypatch):
+    model = network(raster(2), num_bins=4, hidden_size=32).double()
+    together = sample_with_trace(model, 9, image_size=(3, 5), generator=seeded(1))
+    monkeypatch.setattr(sampling, "IMAGES_PER_CHUNK", 7)
+    in_chunks = sample_with_trace(model, 9, image_size=(3, 5), generator=seeded(1))
+    assert torch.equal(in_chunks.tokens, together.tokens)
+    torch.testing.assert_close(in_chunks.chosen_probability, together.chosen_probability)
+    torch.testing.assert_close(in_chunks.entropy, together.entropy)
+
+
 @pytest.mark.parametrize("num_images", [1, 5])
 def test_noise_above_a_rounded_sum_gives_the_last_possible_token(num_images, monkeypatch):
     model = network(raster(1), num_bins=4)
