@@ -1,6 +1,7 @@
 """What the book's extensions compute: addresses, previews, icons, roles."""
 
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +35,33 @@ def test_colab_address():
         "notebooks/01_chain_rule.ipynb"
     )
     assert addresses.colab_address(PLACEHOLDER, "v0.1.0", source) is None
+
+
+@pytest.mark.parametrize(
+    ("repository", "site", "tags"),
+    [
+        ("https://github.com/one/pixels", "https://one.github.io/pixels/", ["published"]),
+        (PLACEHOLDER, "", []),
+    ],
+)
+def test_pages_speak_of_their_address_only_where_it_is_known(repository, site, tags):
+    config = SimpleNamespace(
+        html_baseurl="",
+        html_context={},
+        root_doc="book/index",
+        html_theme_options={"repository_url": repository, "repository_branch": "v0.1.0"},
+    )
+    found = []
+    app = SimpleNamespace(config=config, tags=SimpleNamespace(add=found.append))
+    addresses.set_address(app, config)
+    assert config.html_baseurl == config.html_context["html_baseurl"] == site
+    assert found == tags
+    context = {"page_source_suffix": ".ipynb"}
+    addresses.describe_page(app, "notebooks/01_chain_rule", "page.html", context, None)
+    assert bool(context["colab_url"]) == bool(site)
+    assert "description" not in context
+    addresses.describe_page(app, "book/index", "page.html", context, None)
+    assert context["description"] == addresses.DESCRIPTION
 
 
 def test_summary():
@@ -76,6 +104,28 @@ def test_icons():
 def test_one_stylesheet():
     sheets = ['@charset "UTF-8";a{b:c}.fa-x:before,.fa-y:before{content:"z"}', ".fa-lg{d:e}"]
     assert light_pages.one_stylesheet(sheets) == "a{b:c}\n.fa-lg{d:e}"
+
+
+class Script:
+    """A script as Sphinx keeps it."""
+
+    def __init__(self, filename, *, priority, **attributes):
+        self.filename, self.priority, self.attributes = filename, priority, attributes
+
+
+def test_waiting():
+    script = Script("a.js", priority=3, id="a")
+    waiting = light_pages.waiting(script)
+    assert vars(waiting) == {
+        "filename": "a.js",
+        "priority": 3,
+        "attributes": {"defer": "defer", "id": "a"},
+    }
+    assert script.attributes == {"id": "a"}, "the search page needs it as it was"
+    mathjax = Script(None, priority=1, body="window.MathJax = {}")
+    assert light_pages.waiting(mathjax) is mathjax
+    option = Script(None, priority=1, body="DOCUMENTATION_OPTIONS.pagename = 'x';")
+    assert light_pages.waiting(option) is None
 
 
 def test_mended():
