@@ -70,6 +70,27 @@ def test_windows_that_differ_in_one_place_are_told_apart(num_values, length):
     assert len(first) == length + 1
 
 
+class OnApple(torch.Tensor):
+    """Says that it is on an Apple GPU, whose `unique` compared only 32 bits of a long."""
+
+    device = torch.device("mps")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+    def unique(self, **options):
+        return self.cpu().int().unique(**options)
+
+
+def test_apple_gpus_tell_windows_apart_too(monkeypatch):
+    contexts = some_tokens(50, (1, 10), 17)[:, 0]
+    contexts[1] = contexts[0]
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: tensor)
+    first, rows = distinct_windows(contexts.as_subclass(OnApple), 17)
+    assert len(first) == 49
+    assert torch.equal(contexts[first][rows], contexts)
+
+
 # Logits
 
 
@@ -113,6 +134,43 @@ def test_both_dropouts_are_on_while_training_and_off_otherwise():
             assert not torch.equal(model.window_predictor()(contexts), expected)
             dropout.eval()
     assert len(dropouts) == 2
+
+
+class Cooler(CategoricalPixelPredictor):
+    """Overrides `predict_windows` alone."""
+
+    def predict_windows(self, contexts):
+        return super().predict_windows(contexts) / 3
+
+
+def test_a_changed_network_is_the_one_that_draws_and_is_measured():
+    cooler, smooth, deeper = (
+        kind(num_bins=4) for kind in (Cooler, *[CategoricalPixelPredictor] * 2)
+    )
+    smooth.layers[1] = torch.nn.GELU()
+    deeper.layers.append(torch.nn.Tanh())
+    contexts = some_tokens(40, (1, 10), 5)[:, 0]
+    for model in (cooler, smooth, deeper):
+        assert torch.equal(
+            model.eval().window_predictor()(contexts), model.predict_windows(contexts)
+        )
+
+
+@pytest.mark.parametrize("num_images", [1, 5])
+def test_images_can_be_drawn_in_mixed_precision(num_images):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert sample(network(raster(3)), num_images, image_size=4).shape == (num_images, 4, 4)
+
+
+@pytest.mark.parametrize("name", WINDOW_MODELS)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16])
+def test_short_integers_give_what_long_ones_give(name, dtype):
+    model, tokens = build(name), some_tokens(3, (4, 5), 3)
+    short = tokens.to(dtype)
+    assert torch.equal(model.token_losses(short), model.token_losses(tokens))
+    slow, fast = model.incremental_logits(tokens), model.incremental_logits(short)
+    for pixel in range(20):
+        assert torch.equal(fast(pixel), slow(pixel))
 
 
 # Losses and gradients

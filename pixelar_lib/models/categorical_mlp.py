@@ -15,6 +15,9 @@ from pixelar_lib.context import OUTSIDE, Context, positions, raster
 from pixelar_lib.models.window import WindowModel
 from pixelar_lib.quantization import check_count
 
+HIDDEN = [nn.Linear, nn.ReLU, nn.Dropout]
+LAYERS = [*HIDDEN, *HIDDEN, nn.Linear]  # what the look-up of the first layer counts on
+
 
 class CategoricalPixelPredictor(WindowModel):
     """Predict a pixel's token from a window of earlier tokens.
@@ -86,6 +89,9 @@ class CategoricalPixelPredictor(WindowModel):
         Returns:
             A function from contexts, long (M, C), to logits (M, K).
         """
+        own = type(self).predict_windows is not CategoricalPixelPredictor.predict_windows
+        if own or [type(layer) for layer in self.layers] != LAYERS:
+            return self.predict_windows  # a changed network runs as it is
         if self.device.type == "mps":  # early versions for Apple's GPUs lack embedding_bag
             return self.predict_windows
         first, _, dropout, second, _, last_dropout, last = self.layers
@@ -94,17 +100,20 @@ class CategoricalPixelPredictor(WindowModel):
         table[0] += first.bias  # each window has one token at place 0
         places = torch.arange(len(table), device=table.device) * table.shape[1]
         table = table.flatten(0, 1)
-
-        second, last = (second.weight, second.bias), (last.weight, last.bias)
+        rest = [(dropout, second.weight, second.bias), (last_dropout, last.weight, last.bias)]
 
         def predict(contexts: torch.Tensor) -> torch.Tensor:
             index = contexts + places
-            if len(index) == 1:  # products with a vector: less ado
-                hidden = dropout(table.index_select(0, index[0]).sum(dim=0).relu_())  # (H,)
-                hidden = last_dropout(torch.addmv(second[1], second[0], hidden).relu_())
-                return torch.addmv(last[1], last[0], hidden)[None]
-            hidden = dropout(F.embedding_bag(index, table, mode="sum").relu_())  # (M, H)
-            return F.linear(last_dropout(F.linear(hidden, *second).relu_()), *last)
+            if len(index) == 1:  # less ado for a single window
+                hidden = table.index_select(0, index[0]).sum(dim=0, keepdim=True)  # (1, H)
+            else:
+                hidden = F.embedding_bag(index, table, mode="sum")  # (M, H)
+            for silence, weight, bias in rest:
+                hidden = hidden.relu_()
+                if silence.training:  # calling it takes its time, even where it does nothing
+                    hidden = silence(hidden)
+                hidden = F.linear(hidden, weight, bias)
+            return hidden
 
         return predict
 

@@ -19,6 +19,9 @@ def distinct_windows(contexts: torch.Tensor, num_values: int) -> tuple[torch.Ten
         first: long (U,), for each distinct window a place where it stands.
         rows: long (M,), for each window which of the distinct ones it is.
     """
+    if contexts.device.type == "mps":  # there `unique` compares 32 bits of a long, not all 64
+        found = distinct_windows(contexts.cpu(), num_values)
+        return tuple(places.to(contexts.device) for places in found)
     num_windows, length = contexts.shape
     rows, num_rows, read = contexts.new_zeros(num_windows), 1, 0
     while read < length:

@@ -24,7 +24,7 @@ ROWS = 4096  # windows in one pass: buffers of that size stay in the processor's
 class WindowModel(PixelModel):
     """A model that predicts each pixel from its context window alone.
 
-    A subclass implements `predict_windows`.
+    A subclass implements `predict_windows`. Losses and samples use it, not `forward`.
 
     Attributes:
         context: Which earlier pixels a window holds.
@@ -135,7 +135,7 @@ class WindowModel(PixelModel):
         first, rows = distinct_windows(contexts, self.num_bins + 1)
         predict = self.window_predictor()
         parts = [predict(part).log_softmax(dim=1) for part in contexts[first].split(ROWS)]
-        return -torch.cat(parts)[rows, tokens.flatten()].view_as(tokens)
+        return -torch.cat(parts)[rows, targets(tokens).flatten()].view_as(tokens)
 
     def incremental_logits(
         self, tokens: torch.Tensor, labels: torch.Tensor | None = None
@@ -158,7 +158,7 @@ class WindowModel(PixelModel):
         predict = self._repeats_once(self.window_predictor())
 
         def logits_of(pixel: int) -> torch.Tensor:
-            contexts = flat[table[pixel]]  # (C, N)
+            contexts = flat[table[pixel]].long()  # (C, N)
             if at_the_edge[pixel]:
                 contexts.masked_fill_(outside[pixel, :, None], self.start_token)
             return predict(contexts.t())
