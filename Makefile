@@ -9,6 +9,7 @@ BOOK := .venv/book/bin/python
 TEST := .venv/test/bin/python
 FLOOR := .venv/floor/bin/python
 COLAB := .venv/colab/bin/python
+SITE := .venv/site/bin/python
 PIP := -m pip install --quiet --disable-pip-version-check
 
 # Notebooks choose their own backend and seed, and run where everybody can: on the CPU.
@@ -20,7 +21,7 @@ export TQDM_DISABLE := 1
 export PYTHONUTF8 := 1
 NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
-.PHONY: help bench book test test-variants test-floor test-colab notebooks lint format repository release zip clean
+.PHONY: help bench book test test-variants test-floor test-colab test-site notebooks lint format repository release zip clean
 .DEFAULT_GOAL := help
 
 help:
@@ -33,6 +34,8 @@ help:
 	@echo "                     (they need PYTHON=python3.11 or 3.12)"
 	@echo "make test-colab      the notebooks as Colab runs them: an empty folder, its packages, the library from git"
 	@echo "                     (NOTEBOOKS=\"notebooks/...\" for some)"
+	@echo "make test-site       the built book in a browser: links, phones, keyboard, accessibility, speed"
+	@echo "                     (it needs Chromium and npm; SITE_TESTS=\"-k search\" for some)"
 	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
 	@echo "make bench           time the post's algorithm and the library side by side: a table and a record"
 	@echo "                     (about 8 minutes; BENCH=--ship writes the record that the book shows)"
@@ -43,8 +46,11 @@ help:
 	@echo "make clean           remove the environments and all that was built"
 	@echo "Variables: PYTHON=python3.12 picks an interpreter, PIP_ARGS=\"...\" goes to pip install."
 
+JUPYTER_BOOK := $(BOOK) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going --all --quiet
+
 book: .venv/book/installed
-	$(BOOK) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going --all --quiet
+	@rm -rf _build/html
+	$(JUPYTER_BOOK)
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 zip: book
@@ -71,6 +77,13 @@ test-floor: .venv/floor/installed
 
 test-colab: .venv/colab/installed .venv/test/installed
 	$(TEST) notebooks/clean_room.py --python $(COLAB) --timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
+
+# The second build is the book as it looks once its repository has an address.
+test-site: book .venv/site/installed
+	@rm -rf _build/published
+	@sed s/-owner-/owner/ _config.yml >_build/published.yml
+	PYTHONPATH=book/_ext $(JUPYTER_BOOK) --config _build/published.yml --path-output _build/published
+	$(SITE) -m pytest tests/site $(SITE_TESTS)
 
 notebooks: .venv/test/installed
 	$(TEST) notebooks/execute.py --timeout $(CELL_TIMEOUT) $(if $(ALL),--all) $(NOTEBOOKS)
@@ -122,6 +135,16 @@ endef
 	$(PYTHON) -m venv --clear .venv/floor
 	$(FLOOR) -c 'import tomllib; print(*(line.replace(">=", "==") + ".*" for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]), sep="\n")' >.venv/floor/constraints.txt
 	$(FLOOR) $(PIP) $(PIP_ARGS) -e ".[test]" -c .venv/floor/constraints.txt
+	touch $@
+
+# Playwright drives the Chromium that is installed; from npm come axe-core and Lighthouse.
+.venv/site/installed: pyproject.toml tests/site/package-lock.json
+	$(check_python)
+	$(PYTHON) -m venv --clear .venv/site
+	$(SITE) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["site"], sep="\n")' >.venv/site/requirements.txt
+	$(SITE) $(PIP) $(PIP_ARGS) -r .venv/site/requirements.txt
+	cp tests/site/package.json tests/site/package-lock.json .venv/site/
+	npm ci --prefix .venv/site --no-audit --no-fund --silent
 	touch $@
 
 # What Colab has, as far as the chapters could need it; on its Python, 3.13, where that is here.

@@ -87,11 +87,17 @@ def conda_complaints(pyproject, environment):
     ]
 
 
-def readme_complaints(pyproject, readme):
-    """Complain where the README's tables of dependencies and pyproject.toml name other packages."""
+def readme_complaints(pyproject, npm, readme):
+    """Complain where the README's tables and the lists of dependencies name other packages.
+
+    Args:
+        pyproject: The parsed pyproject.toml.
+        npm: The parsed package.json of the browser tests.
+        readme: The README's text.
+    """
     project = pyproject["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
-    wanted = {name for lines in groups for name in requirements(lines)}
+    wanted = {name for lines in groups for name in requirements(lines)} | {*npm["dependencies"]}
     section = readme.partition("\n## Dependencies")[2].partition("\n## ")[0]
     cells = re.findall(r"(?m)^\| ([^|(]+?)(?: \([^|]*\))? \| [^|]+ \|$", section)
     named = {name for cell in cells for name in cell.split(", ")} - {"package"}

@@ -1,5 +1,6 @@
 """The project holds together: layout, pages, notebooks and modules, each check seen to fail."""
 
+import json
 import subprocess
 import tomllib
 from pathlib import Path
@@ -95,14 +96,17 @@ def test_conda_asks_for_what_pip_asks_for_fails():
 
 def test_readme_gives_a_reason_for_each_dependency():
     pyproject = tomllib.loads(text("pyproject.toml"))
-    assert checks.readme_complaints(pyproject, text("README.md")) == []
+    npm = json.loads(text("tests/site/package.json"))
+    assert checks.readme_complaints(pyproject, npm, text("README.md")) == []
 
 
 def test_readme_gives_a_reason_for_each_dependency_fails():
     project = {"dependencies": ["torch>=2"], "optional-dependencies": {"test": ["pytest>=8"]}}
     table = "\n## Dependencies\n\n| package | why |\n|---|---|\n| torch, numpy (1.x) | speed |\n"
-    found = checks.readme_complaints({"project": project}, f"{table}\n## Next\n\n| pytest | x |\n")
+    readme = f"{table}\n## Next\n\n| pytest | x |\n"
+    found = checks.readme_complaints({"project": project}, {"dependencies": {"axe": "1"}}, readme)
     assert found == [
+        "README.md gives no reason for axe",
         "README.md gives no reason for pytest",
         "README.md names numpy, which nothing needs",
     ]

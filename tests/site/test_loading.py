@@ -1,0 +1,132 @@
+"""Every page, served and from disk, loads cleanly, fits its screen and is accessible."""
+
+import pytest
+from browser import WIDTHS, look_complaints, opened
+from conftest import PUBLISHED, SITE
+from server import serving
+
+LIGHT = 1_500_000  # bytes that a first visit to a page may transfer
+
+
+@pytest.fixture(scope="session")
+def visit(browser, served, axe):
+    """Return a function that visits a served page once, in all its looks, and tells about it."""
+    seen = {}
+
+    def once(name):
+        if name not in seen:
+            seen[name] = {"loading": [], "overflow": [], "axe": [], "transferred": 0}
+            for width in WIDTHS:
+                see(seen[name], browser, served + name, served, axe, width)
+        return seen[name]
+
+    return once
+
+
+def see(found, browser, url, origin, axe, width):
+    """Add to what was found about a page what one more visit finds."""
+    with opened(browser, url, origin, width) as (page, watch):
+        overflow, violations = look_complaints(page, axe)
+        found["overflow"] += [f"{width} wide, {what}" for what in overflow]
+        found["axe"] += [f"{width} wide, {what}" for what in violations]
+        found["loading"] += [f"{width} wide, {what}" for what in watch.complaints]
+        found["transferred"] = max(found["transferred"], watch.transferred())
+
+
+def test_loads_served(visit, name):
+    assert visit(name)["loading"] == []
+
+
+def test_loads_from_disk(browser, name):
+    with opened(browser, (SITE / name).as_uri(), SITE.as_uri()) as (_, watch):
+        assert watch.complaints == []
+
+
+def test_fits_its_screen(visit, name):
+    assert visit(name)["overflow"] == []
+
+
+def test_accessible(visit, name):
+    assert visit(name)["axe"] == []
+
+
+def test_transfers_little(visit, name):
+    assert 300 < visit(name)["transferred"] <= LIGHT
+
+
+def test_accessible_with_the_links_of_a_published_book(browser, axe):
+    with serving(PUBLISHED) as root:
+        found = {"loading": [], "overflow": [], "axe": [], "transferred": 0}
+        for width in WIDTHS:
+            see(found, browser, root + "notebooks/02_quantization.html", root, axe, width)
+    assert found["loading"] + found["overflow"] + found["axe"] == []
+
+
+# Each check fails where it should
+
+GOOD = """<!DOCTYPE html><html lang="en"><head><title>Good</title>
+<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">
+<style>body { font-size: 1rem } @media (prefers-color-scheme: dark) {
+    html { color-scheme: dark } body { color: #eee; background: #111 } }</style>
+</head><body><main><h1>A page</h1>BODY</main></body></html>"""
+WIDE_TABLE = f"<table><tr><td>{'x' * 200}</td></tr></table>"
+
+
+@pytest.fixture
+def scratch(browser, axe, tmp_path):
+    """Return a function that visits a small page with the given body."""
+
+    def visit_scratch(body):
+        (tmp_path / "page.html").write_text(GOOD.replace("BODY", body), encoding="utf8")
+        (tmp_path / "big.bin").write_bytes(bytes(2 * LIGHT))
+        found = {"loading": [], "overflow": [], "axe": [], "transferred": 0}
+        with serving(tmp_path) as root:
+            see(found, browser, root + "page.html", root, axe, 390)
+        return found
+
+    return visit_scratch
+
+
+@pytest.mark.parametrize(
+    "body", ["Text.", f'<div tabindex="0" style="overflow:auto">{WIDE_TABLE}</div>']
+)
+def test_a_good_page_passes(scratch, body):
+    found = scratch(body)
+    assert found["loading"] + found["overflow"] + found["axe"] == []
+    assert 300 < found["transferred"] < 5000
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ('<img alt="x" src="http://example.org/x.png">', "outside: http://example.org/x.png"),
+        ('<img alt="x" src="no.png">', "status 404"),
+        ("<script>console.error('oh')</script>", "console: oh"),
+        ("<script>throw new Error('oh')</script>", "script error: oh"),
+    ],
+)
+def test_loading_fails(scratch, body, what):
+    assert any(what in line for line in scratch(body)["loading"])
+
+
+@pytest.mark.parametrize("hidden", ["", "body { overflow-x: hidden }"])
+def test_fits_its_screen_fails(scratch, hidden):
+    found = scratch(f"<style>{hidden}</style>{WIDE_TABLE}")["overflow"]
+    assert any("390 wide, light: table" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ('<p style="color: #999">Pale in light.</p>', "light: color-contrast"),
+        ('<p style="color: #666">Pale in dark.</p>', "dark: color-contrast"),
+        ('<img src="data:,">', "light: image-alt"),
+    ],
+)
+def test_accessible_fails(scratch, body, what):
+    found = scratch(body)["axe"]
+    assert [line for line in found if f"390 wide, {what}" in line], found
+
+
+def test_transfers_little_fails(scratch):
+    assert scratch('<img alt="x" src="big.bin">')["transferred"] > LIGHT
