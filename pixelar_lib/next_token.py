@@ -20,12 +20,14 @@ def next_token_distribution(
         top_p: Keep the fewest tokens that together have this probability, above 0 to 1.
 
     Returns:
-        Probabilities, float (..., K), summing to 1.
+        Probabilities, float32 or float64 (..., K), summing to 1.
 
     Raises:
         ValueError: If an argument is out of range.
     """
     check_truncation(temperature, top_k, top_p, logits.shape[-1])
+    if logits.dtype in (torch.bfloat16, torch.float16):
+        logits = logits.float()  # sums of 16-bit probabilities miss 1 by up to a percent
     if temperature == 0:
         likeliest = logits.argmax(dim=-1, keepdim=True)
         return torch.zeros_like(logits).scatter_(-1, likeliest, 1.0)
@@ -40,7 +42,8 @@ def next_token_distribution(
     if top_p is not None:
         ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
         before = ordered.cumsum(dim=-1) - ordered  # what the likelier tokens have together
-        kept = torch.where(before < top_p, ordered, 0.0)
+        least = torch.finfo(logits.dtype).tiny  # a smaller top_p would be 0, and keep nothing
+        kept = torch.where(before < max(top_p, least), ordered, 0.0)
         probabilities = torch.zeros_like(logits).scatter_(-1, order, kept)
         probabilities = probabilities / probabilities.sum(dim=-1, keepdim=True)
     return probabilities

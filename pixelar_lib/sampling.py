@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 
 import torch
@@ -18,6 +18,7 @@ from pixelar_lib.runtime import pick_generator
 
 IMAGES_PER_CHUNK = 1024
 NOT_FINITE = "the logits are not finite; train the model again, more gently."
+WINDOWS_KEPT = 4096  # more than FEW digits have pixels
 FEW = 4  # images up to which a window model draws them one after the other
 
 
@@ -166,8 +167,9 @@ def _draw_together(model, noise, known, labels, choose, traced) -> tuple:
 
 def _draw_one_by_one(model, noise, known, choose, traced) -> tuple:
     """Draw a few images from a window model: what follows a window is worked out once."""
-    predict, outcomes = model.window_predictor(), {}
+    predict = model.window_predictor()
 
+    @lru_cache(WINDOWS_KEPT)
     def outcome(window):
         logits = predict(torch.tensor(window).view(1, -1))
         if not math.isfinite(logits.amax()):
@@ -182,10 +184,7 @@ def _draw_one_by_one(model, noise, known, choose, traced) -> tuple:
     for image, uniform in zip(known.flatten(1).tolist(), noise.tolist(), strict=True):
         image.append(model.start_token)  # so that the index -1, outside, finds it
         for pixel, window_of in enumerate(windows):
-            window = window_of(image)
-            if window not in outcomes:
-                outcomes[window] = outcome(window)
-            probabilities, cumulative, entropy = outcomes[window]
+            probabilities, cumulative, entropy = outcome(window_of(image))
             if image[pixel] == UNKNOWN:
                 token = bisect_right(cumulative, uniform[pixel])
                 while token == len(probabilities) or not probabilities[token]:

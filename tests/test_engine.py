@@ -13,6 +13,7 @@ from pixelar_lib.evaluation import KGramBaseline, pixel_losses
 from pixelar_lib.models import CategoricalPixelPredictor, PixelModel, WindowModel, evaluating
 from pixelar_lib.models.distinct import distinct_windows
 from pixelar_lib.models.window import ROWS
+from pixelar_lib.next_token import draw, next_token_distribution
 from pixelar_lib.sampling import sample, sample_with_trace
 from pixelar_lib.training import fit
 
@@ -319,6 +320,35 @@ def test_a_last_chunk_of_few_images_joins_the_others(monkeypatch):
     assert torch.equal(in_chunks.tokens, together.tokens)
     torch.testing.assert_close(in_chunks.chosen_probability, together.chosen_probability)
     torch.testing.assert_close(in_chunks.entropy, together.entropy)
+
+
+def test_drawing_one_by_one_keeps_a_bounded_number_of_windows(monkeypatch):
+    model = Counting(raster(2))
+    monkeypatch.setattr(sampling, "WINDOWS_KEPT", 10)
+    sample(model, 4, image_size=(10, 30))
+    assert model.seen > 16**2 + 16 + 1  # more than there are: forgotten ones are computed anew
+
+
+@pytest.mark.parametrize("num_images", [1, 5])
+@pytest.mark.parametrize("options", [{"top_p": 1e-300}, {"temperature": 1e-300}], ids=str)
+def test_the_smallest_numbers_give_the_likeliest_tokens(options, num_images):
+    model = network(raster(2), num_bins=4)
+    drawn, likeliest = (
+        sample_with_trace(model, num_images, image_size=5, **some)
+        for some in (options, {"temperature": 0})
+    )
+    assert torch.equal(drawn.tokens, likeliest.tokens)
+    assert (drawn.chosen_probability == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_short_floats_draw_no_impossible_tokens(dtype):
+    logits = 3 * torch.randn(2000, 16, generator=seeded())
+    logits[:, 15] = -20
+    logits = logits.to(dtype)
+    distribution = next_token_distribution(logits)
+    torch.testing.assert_close(distribution, logits.float().softmax(dim=1))
+    assert (draw(distribution, torch.rand(2000, generator=seeded(1))) < 15).all()
 
 
 @pytest.mark.parametrize("num_images", [1, 5])
