@@ -42,9 +42,9 @@ def complaints(report):
     return found
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_first_visit(served, chromium, name):
-    seen = report(served + name, chromium)
+@pytest.mark.parametrize("page_name", PAGES)
+def test_first_visit(served, chromium, page_name):
+    seen = report(served + page_name, chromium)
     assert set(seen["categories"]) == set(CATEGORIES)
     assert complaints(seen) == []
 
