@@ -136,3 +136,17 @@ def test_mended():
         'f(<span class="sig-line"><em class="sig-param">x</em>,</span>\n\n)'
         " <dl>\n<dd>kept</dd></dl>"
     )
+
+
+def test_extracted():
+    kept = {}
+
+    def save(name, data):
+        kept[name] = data
+        return f"../_images/{name}"
+
+    body = '<img alt="A" src="data:image/png;base64,cGl4ZWxz"><img src="b.png">'
+    page = light_pages.extracted(body, save)
+    ((name, data),) = kept.items()
+    assert data == b"pixels"
+    assert page == f'<img alt="A" src="../_images/{name}"><img src="b.png">'

@@ -6,6 +6,8 @@ of MathJax. Pages ask for a dozen icons and for TeX in, HTML out.
 
 import re
 import shutil
+from base64 import b64decode
+from hashlib import sha256
 from urllib.parse import quote
 
 ICON = re.compile(r'"?([\w-]+)"?:\[(\d+),(\d+),\[([^\]]*)\],"\w+","([^"]+)"\]')
@@ -43,6 +45,7 @@ MENDED = {  # roles and labels that hide what stands there from a screen reader
     ' role="doc-biblioentry"': "",
     '<div role="list" class="citation-list">': '<div class="citation-list">',
 }
+EMBEDDED = re.compile(r'(?<=src=")data:image/png;base64,([^"]+)')
 SIGNATURE = re.compile(r'<dl>\n(<dd><em class="sig-param">.*?)</dl>', re.DOTALL)
 
 
@@ -100,6 +103,21 @@ def signature_lines(items):
     return items.replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
 
 
+def extracted(body, save):
+    """Return a page's body with embedded pictures as files, so that its text comes first.
+
+    Args:
+        body: HTML.
+        save: Function that keeps a file of this name with these bytes and returns its address.
+    """
+
+    def keep(match):
+        data = b64decode(match[1])
+        return save(f"{sha256(data).hexdigest()}.png", data)
+
+    return EMBEDDED.sub(keep, body)
+
+
 # What Sphinx calls
 
 
@@ -119,12 +137,19 @@ def waiting(script):
 
 
 def mend_page(app, pagename, templatename, context, doctree):
-    """Let all scripts wait but those that the search needs at once; mend roles and labels."""
+    """Let all scripts wait but those that the search needs at once, and mend the body."""
     app.styles |= dict.fromkeys(sheet.filename for sheet in context["css_files"])
     if pagename != "search":
         context["script_files"] = list(filter(None, map(waiting, context["script_files"])))
+
+    def save(name, data):
+        images = app.outdir / "_images"
+        images.mkdir(exist_ok=True)
+        (images / name).write_bytes(data)
+        return context["pathto"](f"_images/{name}", 1)
+
     if "body" in context:
-        context["body"] = mended(context["body"])
+        context["body"] = extracted(mended(context["body"]), save)
 
 
 def lighten(app, exception):
