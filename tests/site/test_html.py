@@ -1,5 +1,7 @@
 """Links, previews and the sitemap of the built HTML, each check seen to fail."""
 
+import re
+
 import html_checks as checks
 import pytest
 from conftest import PUBLISHED, SITE, published_address
@@ -104,6 +106,22 @@ def test_chapters_can_be_downloaded(build):
     for name, page in build.documents.items():
         if name.startswith("notebooks/"):
             assert any(url.endswith(".ipynb") and "_sources" in url for url in page.addresses), name
+
+
+@pytest.mark.parametrize("chapter", range(1, 8))
+def test_figures_and_equations_are_numbered(build, chapter):
+    (path,) = build.folder.glob(f"notebooks/0{chapter}_*.html")
+    text = path.read_text(encoding="utf8")
+    figures = re.findall(
+        r'<img [^>]*/>\s*<p class="figure-number" id="([^"]+)"><a [^>]*>(.*?)<', text
+    )
+    assert figures == [
+        (f"figure-{chapter}-{count}", f"Figure {chapter}.{count}")
+        for count in range(1, max(text.count('class="figure-number"'), 3) + 1)
+    ]
+    equations = re.findall(r'<span class="eqno">\((.*?)\)', text)
+    blocks = text.count('<div class="math')
+    assert equations == [f"{chapter}.{count}" for count in range(1, max(blocks, 1) + 1)]
 
 
 def test_the_front_door_leads_to_the_first_page(build):
