@@ -19,7 +19,7 @@ export PIXELAR_DEVICE := cpu
 export TQDM_DISABLE := 1
 # The folder's name may have accents, whatever the locale.
 export PYTHONUTF8 := 1
-NBVAL := $(TEST) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
+NBVAL := -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
 .PHONY: help bench book test test-variants test-floor test-colab test-site notebooks lint format repository release zip clean
 .DEFAULT_GOAL := help
@@ -30,7 +30,7 @@ help:
 	@echo "make test            unit tests, then every notebook again, compared with its stored outputs"
 	@echo "make test-variants   the notebooks under one thread, AVX2 kernels and another seed"
 	@echo "                     (VARIANT=threads|avx2|seed for one, NOTEBOOKS=\"notebooks/...\" for some)"
-	@echo "make test-floor      the unit tests with the oldest versions that pyproject.toml allows"
+	@echo "make test-floor      both with the oldest versions that pyproject.toml allows"
 	@echo "                     (they need PYTHON=python3.11 or 3.12)"
 	@echo "make test-colab      the notebooks as Colab runs them: an empty folder, its packages, the library from git"
 	@echo "                     (NOTEBOOKS=\"notebooks/...\" for some)"
@@ -59,7 +59,7 @@ zip: book
 
 test: .venv/test/installed
 	$(TEST) -m pytest tests -rs --cov --cov-report=term
-	$(NBVAL) notebooks
+	$(TEST) $(NBVAL) notebooks
 
 VARIANT ?= threads avx2 seed
 threads := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -70,10 +70,11 @@ test-variants: $(addprefix variant-,$(VARIANT))
 
 variant-%: .venv/test/installed
 	$(if $($*),,$(error VARIANT=$* is unknown; choose from threads, avx2, seed))
-	$($*) $(NBVAL) $(NOTEBOOKS)
+	$($*) $(TEST) $(NBVAL) $(NOTEBOOKS)
 
 test-floor: .venv/floor/installed
 	$(FLOOR) -m pytest tests
+	$(FLOOR) $(NBVAL) notebooks
 
 test-colab: .venv/colab/installed .venv/test/installed
 	$(TEST) notebooks/clean_room.py --python $(COLAB) --timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
