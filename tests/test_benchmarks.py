@@ -1,4 +1,4 @@
-"""The benchmark times equal work, and its arithmetic is right."""
+"""The benchmark does what it says on both sides, and its arithmetic is right."""
 
 import pytest
 import torch
