@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pixelar_lib
 
-PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "tqdm", "safetensors")
+PACKAGES = (
+    *("torch", "torchvision", "numpy", "matplotlib", "pillow", "ipywidgets", "tqdm"),
+    "safetensors",
+)
 
 
 # Each of these is one line of the report. What needs torch is imported where it is used, so that
