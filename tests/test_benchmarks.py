@@ -79,6 +79,7 @@ def test_a_small_run_of_everything(monkeypatch):
     figures = rows[-1]["nats_per_pixel"]
     assert figures["library"] == pytest.approx(figures["reference"], abs=1e-6)
     assert len(rows[1]["losses"]["library"]) == 3
+    assert [place for place, row in enumerate(rows) if "share_of_limit" in row] == [4]
     assert rows[4]["share_of_limit"] > 0
     assert all(bench.line(row) for row in rows)
 
