@@ -16,7 +16,9 @@ class Recipe:
         model: Class in `pixelar_lib.models`.
         arguments: Of its constructor; `neighbourhood` names the radius of that context.
         fit: Arguments of `training.fit`.
-        windows_per_image: Windows a step draws from each image of the batch.
+        windows_per_image: Windows a step draws from each image, where the model reads windows.
+        transform: Function of `pixelar_lib.quantization` that turns the images of a step into
+            tokens; None quantises them once, in K bins.
         num_windows: Fixed windows to train on, those of the first images in random order, as
             in the post; None draws windows anew at each step.
         seeds: One run each.
@@ -28,6 +30,7 @@ class Recipe:
     arguments: dict = field(default_factory=dict)
     fit: dict = field(default_factory=dict)
     windows_per_image: int = 8
+    transform: str | None = None
     num_windows: int | None = None
     seeds: tuple[int, ...] = (0,)
     ships_weights: bool = False
@@ -40,6 +43,14 @@ POST_FIT = {
     "learning_rate": 1e-3,
     "weight_decay": 1e-5,
     "schedule": "constant",
+}
+
+# Small batches and many steps: on a CPU a step costs what its images cost.
+PIXELCNN_FIT = {
+    "batch_size": 8,
+    "learning_rate": 4e-3,
+    "warmup_steps": 500,
+    "precision": "bfloat16",
 }
 
 RECIPES = {
@@ -64,6 +75,19 @@ RECIPES = {
         purpose="The same network, but its 24 pixels are those around the predicted one.",
         arguments={"dropout": 0.0, "embedding_dim": 16, "neighbourhood": 3},
         fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
+        ships_weights=True,
+    ),
+    "pixelcnn-k16": Recipe(
+        purpose="A PixelCNN, whose context is all pixels before.",
+        model="PixelCNN",
+        fit={"steps": 45_000, **PIXELCNN_FIT},
+        ships_weights=True,
+    ),
+    "pixelcnn-k256": Recipe(
+        purpose="The same PixelCNN on all 256 grey levels.",
+        model="PixelCNN",
+        arguments={"num_bins": 256},
+        fit={"steps": 40_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
 }

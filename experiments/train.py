@@ -18,15 +18,17 @@ import torch.nn.functional as F
 from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
+from pixelar_lib import quantization
 from pixelar_lib.context import targets, windows
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
 from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
-from pixelar_lib.zoo import build_model
+from pixelar_lib.zoo import build_model, to_tokens
 
 CHECKPOINTS = Path("checkpoints")
+CHECKPOINT_EVERY = 500  # steps
 HELD_OUT_LOOKS = 500  # images of the validation set that the curve is measured on
 
 
@@ -60,9 +62,13 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     generator = torch.Generator().manual_seed(seed)
     train, validation = load_mnist("train", "full"), load_mnist("validation", "full")
     model = build_model(recipe.model, recipe.arguments)
-    model.windows_per_image = recipe.windows_per_image
-    tokens = quantize(train.images, model.num_bins).to(torch.uint8)
-    learner = model
+    learner, tokens, transform = model, train.images, None
+    if isinstance(model, WindowModel):
+        model.windows_per_image = recipe.windows_per_image
+    if recipe.transform is None:
+        tokens = quantize(tokens, model.num_bins).to(torch.uint8)
+    else:
+        transform = getattr(quantization, recipe.transform)
     if recipe.num_windows is not None:
         learner, tokens = FixedWindows(model), fixed_windows(model, tokens, recipe, generator)
     checkpoint = CHECKPOINTS / f"{name}-{seed}.pt"
@@ -71,18 +77,20 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     history = fit(
         learner,
         tokens,
-        held_out=quantize(validation.images[:HELD_OUT_LOOKS], model.num_bins),
+        transform=transform,
+        held_out=to_tokens(validation.images[:HELD_OUT_LOOKS], model.num_bins, recipe.transform),
         generator=generator,
         checkpoint=checkpoint,
+        checkpoint_every=CHECKPOINT_EVERY,
         **recipe.fit,
     )
     seconds = round(time.perf_counter() - begin, 1)
     if recipe.ships_weights:
         model.load_state_dict(round_to_float16(model.state_dict()))
     run = {"seed": seed, "seconds": None if resumed else seconds, "curve": asdict(history)}
-    run["validation"] = figures(model, "validation", "full")
-    run["test"] = figures(model, "test", "full")
-    run["test_bundled"] = figures(model, "test", "bundled")
+    run["validation"] = figures(model, recipe, "validation", "full")
+    run["test"] = figures(model, recipe, "test", "full")
+    run["test_bundled"] = figures(model, recipe, "test", "bundled")
     checkpoint.unlink()
     return model, run
 
@@ -111,9 +119,10 @@ def fixed_windows(model, tokens, recipe, generator) -> torch.Tensor:
     return pairs.flatten(0, 1)[: recipe.num_windows, None].to(torch.uint8)
 
 
-def figures(model: PixelModel, split: str, source: str) -> dict:
+def figures(model: PixelModel, recipe: Recipe, split: str, source: str) -> dict:
     """Evaluate a model on one split."""
-    likelihood = evaluate(model, quantize(load_mnist(split, source).images, model.num_bins))
+    images = load_mnist(split, source).images
+    likelihood = evaluate(model, to_tokens(images, model.num_bins, recipe.transform))
     return {
         **asdict(likelihood),
         "bits_per_dim": likelihood.bits_per_dim,

@@ -47,6 +47,25 @@ def dequantize(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:
     return (tokens.float() + 0.5) / num_bins
 
 
+def binarize(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Draw black or white for each pixel: white with the probability of its grey, v / 255.
+
+    Called again it draws again ("dynamic binarisation"; Salakhutdinov and Murray 2008).
+
+    Args:
+        images: uint8 or float of any shape, as for `quantize`.
+        generator: Draws one uniform number a pixel, on the CPU.
+
+    Returns:
+        long tensor of the same shape, 0 (black) or 1 (white), on the CPU.
+
+    Raises:
+        TypeError, ValueError: As `quantize` does.
+    """
+    levels = _levels(images).cpu()
+    return (torch.rand(levels.shape, generator=generator) * 255 < levels).long()
+
+
 def check_num_bins(num_bins: int) -> None:
     """Raise unless `num_bins` is an integer from 2 to 256.
 

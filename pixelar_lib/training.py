@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from tqdm import tqdm  # not tqdm.auto: its notebook bar ignores TQDM_DISABLE
 from pixelar_lib.checkpoint import Checkpoint, History, fingerprint
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, restoring_modes
+from pixelar_lib.optimization import OPTIMIZERS, PRECISIONS, checked_recipe, learning_rate_at
 from pixelar_lib.quantization import check_count
 from pixelar_lib.runtime import pick_device, pick_generator
 
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-SCHEDULES = ("cosine", "constant")
+Transform = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
 def fit(
@@ -33,6 +33,8 @@ def fit(
     weight_decay: float = 1e-2,
     schedule: str = "cosine",
     warmup_steps: int = 0,
+    precision: str = "float32",
+    transform: Transform | None = None,
     held_out: torch.Tensor | None = None,
     held_out_labels: torch.Tensor | None = None,
     look_every: int | None = None,
@@ -47,7 +49,8 @@ def fit(
 
     Args:
         model: Keeps the contract; afterwards it is on `device`, in the mode it had before.
-        tokens: integer (N, H, W), the training images; uint8 saves memory.
+        tokens: integer (N, H, W), the training images; uint8 saves memory. With `transform`:
+            whatever images it makes tokens of.
         labels: long (N,) for a conditional model, else None.
         steps: Number of updates.
         batch_size: Images in a step.
@@ -57,6 +60,10 @@ def fit(
         weight_decay: As the optimizer of torch defines it.
         schedule: "cosine" lets the rate fall to 0 over `steps`; "constant" keeps it.
         warmup_steps: Steps over which the rate first rises from 0.
+        precision: "float32", or "bfloat16" for 16-bit products (`torch.autocast`): faster where
+            the processor has instructions for them, slower elsewhere. Weights stay float32.
+        transform: Turns the images of each step into tokens, given the generator: for example
+            `quantization.binarize`, which draws new ones at each look.
         held_out: integer (M, H, W), images to look at, never trained on.
         held_out_labels: long (M,) for a conditional model, else None.
         look_every: Steps between two looks; default: at most 20 looks in all.
@@ -81,20 +88,20 @@ def fit(
             keep the last good state.
         OSError: If the checkpoint cannot be read or written.
     """
-    _check_data(model, tokens, labels, held_out, held_out_labels)
-    recipe = _checked_recipe(
-        steps, batch_size, optimizer, learning_rate, weight_decay, schedule, warmup_steps
-    )
+    _check_data(model, tokens, labels, transform, held_out, held_out_labels)
+    settings = (steps, batch_size, optimizer, learning_rate, weight_decay, schedule, warmup_steps)
+    recipe = checked_recipe(*settings, precision)
     look_every = math.ceil(steps / 20) if look_every is None else look_every
     check_count("look_every", look_every)
     check_count("checkpoint_every", checkpoint_every)
     generator, device = pick_generator(generator), pick_device(device)
     tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
     recipe |= {"replacement": replacement, "seed": generator.initial_seed()}
+    recipe |= {"transform": getattr(transform, "__name__", None)}
     recipe |= {"device": device.type, "data": fingerprint(tokens, labels)}
     history, losses = History(), []
     with restoring_modes(model), _own_randomness(generator, device):
-        batch_of = _batches(len(tokens), batch_size, replacement, generator)
+        chosen_at = _batches(len(tokens), batch_size, replacement, generator)
         if initialize:
             _initialize(model.cpu())
         model.to(device).train()
@@ -106,40 +113,14 @@ def fit(
         for step in tqdm(range(first, steps), **bar):
             for group in update.param_groups:
                 group["lr"] = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
-            losses.append(_one_step(model, update, step, tokens, labels, batch_of, generator))
+            batch = _batch(tokens, labels, chosen_at(step), transform, device, generator)
+            losses.append(_one_step(model, update, step, batch, precision, generator))
             if (step + 1) % look_every == 0 or step + 1 == steps:
                 _look(history, step + 1, losses, model, held_out, held_out_labels)
                 losses.clear()
             if checkpoint and ((step + 1) % checkpoint_every == 0 or step + 1 == steps):
                 state.save(step + 1)
     return history
-
-
-def learning_rate_at(
-    step: int, steps: int, peak: float, schedule: str = "cosine", warmup_steps: int = 0
-) -> float:
-    """Return the learning rate of one step.
-
-    Args:
-        step: 0 to steps - 1.
-        steps: Number of steps of the whole training.
-        peak: The largest rate.
-        schedule: "cosine" falls from the peak to 0 along half a cosine; "constant" stays.
-        warmup_steps: Steps over which the rate first rises in a straight line.
-
-    Returns:
-        The rate, 0 to peak.
-
-    Raises:
-        ValueError: If schedule has no such name.
-    """
-    _check_choice("schedule", schedule, SCHEDULES)
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    if schedule == "constant":
-        return peak
-    done = (step - warmup_steps) / max(1, steps - warmup_steps)
-    return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
 @contextmanager
@@ -179,11 +160,15 @@ def _batches(num_images, batch_size, replacement, generator) -> Callable[[int], 
     return batch_of
 
 
-def _one_step(model, optimizer, step, tokens, labels, batch_of, generator) -> float:
-    chosen = batch_of(step)
-    batch = tokens[chosen].to(model.device).long()
-    batch_labels = None if labels is None else labels[chosen].to(model.device)
-    loss = model.training_loss(batch, batch_labels, generator)
+def _batch(tokens, labels, chosen, transform, device, generator) -> tuple:
+    batch = tokens[chosen] if transform is None else transform(tokens[chosen], generator)
+    return batch.to(device).long(), None if labels is None else labels[chosen].to(device)
+
+
+def _one_step(model, optimizer, step, batch, precision, generator) -> float:
+    reduced = precision != "float32"
+    with torch.autocast(model.device.type, PRECISIONS[precision]) if reduced else nullcontext():
+        loss = model.training_loss(*batch, generator)
     optimizer.zero_grad()
     loss.backward()
     _check_finite(loss.item(), model, step)
@@ -208,42 +193,17 @@ def _check_finite(loss: float, model: nn.Module, step: int) -> None:
         )
 
 
-def _check_data(model, tokens, labels, held_out, held_out_labels) -> None:
-    model.check_input(tokens, labels)
+def _check_data(model, tokens, labels, transform, held_out, held_out_labels) -> None:
     if not len(tokens):
         raise ValueError("there is no image to train on: tokens has length 0.")
+    if transform is None:
+        model.check_input(tokens, labels)
+    else:
+        few = tokens[:8], None if labels is None else labels[:8]
+        model.check_input(transform(few[0], torch.Generator()), few[1])
     if held_out is not None:
         model.check_input(held_out, held_out_labels)
         if not len(held_out):
             raise ValueError("there is no image to look at: held_out has length 0.")
     if not model.num_parameters:
         raise ValueError(f"{type(model).__name__} has no parameters to train.")
-
-
-def _checked_recipe(
-    steps, batch_size, optimizer, learning_rate, weight_decay, schedule, warmup_steps
-) -> dict:
-    check_count("steps", steps)
-    check_count("batch_size", batch_size)
-    check_count("warmup_steps", warmup_steps, least=0)
-    _check_choice("optimizer", optimizer, OPTIMIZERS)
-    _check_choice("schedule", schedule, SCHEDULES)
-    if not 0 < learning_rate < math.inf or not 0 <= weight_decay < math.inf:
-        raise ValueError(
-            f"learning_rate ({learning_rate}) must be above 0, weight_decay ({weight_decay}) at "
-            "least 0, and both finite."
-        )
-    return {
-        "steps": steps,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "schedule": schedule,
-        "warmup_steps": warmup_steps,
-    }
-
-
-def _check_choice(name: str, value: str, choices) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} {value!r} does not exist; choose one of {[*choices]}.")

@@ -3,9 +3,11 @@
 import json
 
 import safetensors.torch
+import torch
 
 from pixelar_lib import models
 from pixelar_lib.context import neighbourhood
+from pixelar_lib.quantization import binarize, quantize
 from pixelar_lib.runtime import ASSETS, read_asset
 
 
@@ -55,7 +57,7 @@ def info(name: str) -> dict:
         raise ValueError(f"no model is called {name!r}; there are {list_pretrained()}.")
     record = results()[name]
     num_bins = build_model(record["model"], record["arguments"]).num_bins
-    return {**record, "num_bins": num_bins, "mnist": f"{num_bins} grey levels"}
+    return {**record, "num_bins": num_bins, "mnist": _kind_of_mnist(record, num_bins)}
 
 
 def results() -> dict[str, dict]:
@@ -71,6 +73,26 @@ def results() -> dict[str, dict]:
     """
     names = sorted({path.stem for path in ASSETS.glob("*.json")} - {"benchmark"})
     return {name: json.loads(read_asset(f"{name}.json")) for name in names}
+
+
+def to_tokens(images: torch.Tensor, num_bins: int, transform: str | None = None) -> torch.Tensor:
+    """Turn images into the tokens that a model's figures were measured on.
+
+    Args:
+        images: uint8 or float, as for `quantize`.
+        num_bins: K of the model.
+        transform: From the model's record (`info(name).get("transform")`): None quantises;
+            "binarize" draws black and white pixels, with the same noise each time.
+
+    Returns:
+        Tokens, long, of the same shape.
+
+    Raises:
+        TypeError, ValueError: As `quantize` does.
+    """
+    if transform is None:
+        return quantize(images, num_bins)
+    return binarize(images, torch.Generator().manual_seed(0))
 
 
 def build_model(class_name: str, arguments: dict) -> models.PixelModel:
@@ -94,6 +116,12 @@ def build_model(class_name: str, arguments: dict) -> models.PixelModel:
     if radius is not None:
         arguments["context"] = neighbourhood(radius)
     return model_class(**arguments)
+
+
+def _kind_of_mnist(record: dict, num_bins: int) -> str:
+    if record.get("transform") is not None:
+        return "dynamically binarised"
+    return "thresholded at 0.5" if num_bins == 2 else f"{num_bins} grey levels"
 
 
 def load_weights(model: models.PixelModel, state: dict, name: str) -> None:

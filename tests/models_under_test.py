@@ -12,7 +12,7 @@ from pixelar_lib.evaluation import (
     UniformBaseline,
     pixel_losses,
 )
-from pixelar_lib.models import CategoricalPixelPredictor, PixelModel
+from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN, PixelModel
 
 
 class ToyModel(PixelModel):
@@ -55,6 +55,9 @@ MODELS = {
         some_tokens(9, size, num_bins), num_bins
     ),
     "k-gram": lambda num_bins, size: KGramBaseline(some_tokens(9, size, num_bins), num_bins, k=3),
+    "pixelcnn": lambda num_bins, size: PixelCNN(num_bins, channels=8),
+    "short-sighted pixelcnn": lambda num_bins, size: PixelCNN(num_bins, 8, dilations=(1, 3)),
+    "conditional pixelcnn": lambda num_bins, size: PixelCNN(num_bins, 8, num_classes=3),
     "toy": lambda num_bins, size: ToyModel(num_bins),
     "conditional toy": lambda num_bins, size: ToyModel(num_bins, num_classes=3),
 }

@@ -11,6 +11,7 @@ from statistics import median
 MODULE_ORDER = [
     *("runtime", "data", "quantization", "context", "models", "evaluation", "checkpoint"),
     *(
+        "optimization",
         "training",
         "known",
         "next_token",

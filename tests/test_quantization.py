@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelar_lib.quantization import check_tokens, dequantize, quantize
+from pixelar_lib.quantization import binarize, check_tokens, dequantize, quantize
 
 LEVELS = torch.arange(256)
 ALL_BINS = range(2, 257)
@@ -151,3 +151,28 @@ def test_bad_tokens_are_refused(tokens, error, message):
 def test_empty_tensors_pass():
     assert quantize(torch.zeros(0, 3), 16).shape == (0, 3)
     assert dequantize(torch.zeros(0, 3, dtype=torch.long), 16).shape == (0, 3)
+
+
+# Binarisation by chance
+
+
+def test_binarize_draws_white_as_often_as_the_pixel_is_bright():
+    generator = torch.Generator().manual_seed(0)
+    drawn = binarize(LEVELS.to(torch.uint8).expand(10_000, 256), generator)
+    assert drawn.dtype == torch.long and drawn.unique().tolist() == [0, 1]
+    share = drawn.double().mean(dim=0)
+    assert float((share - LEVELS / 255).abs().max()) < 0.02  # four standard errors
+    assert share[0] == 0 and share[255] == 1
+
+
+def test_binarize_draws_anew_from_the_generator_and_from_nothing_else():
+    grey = torch.full((2, 28, 28), 0.5)
+    generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+    one, other = (binarize(grey, generator) for generator in generators)
+    assert torch.equal(one, other)
+    assert not torch.equal(one, binarize(grey, generators[0]))
+
+
+def test_binarize_refuses_what_quantize_refuses():
+    with pytest.raises(ValueError, match="float images must lie in 0 to 1"):
+        binarize(torch.tensor([1.5]), torch.Generator())

@@ -14,7 +14,9 @@ from torch import nn
 from pixelar_lib import training
 from pixelar_lib.evaluation import UniformBaseline, evaluate
 from pixelar_lib.models import CategoricalPixelPredictor
-from pixelar_lib.training import fit, learning_rate_at
+from pixelar_lib.optimization import learning_rate_at
+from pixelar_lib.quantization import binarize
+from pixelar_lib.training import fit
 
 SIZE = (4, 5)
 STRIPES = torch.arange(20).view(1, *SIZE).repeat(12, 1, 1) % 3  # each pixel follows from two
@@ -209,6 +211,49 @@ def test_variable_decides_the_device(monkeypatch):
     assert model.device == torch.device("cpu")
 
 
+# Images that become tokens at each step, and 16-bit products
+
+
+def test_transform_sees_the_images_of_each_step_and_its_tokens_are_trained_on():
+    seen = []
+
+    def darken(images, generator):
+        seen.append(images)
+        return images // 100
+
+    model, plain = mlp(), mlp()
+    images = STRIPES.to(torch.uint8) * 100
+    train(model, tokens=images, transform=darken, held_out=HELD_OUT)
+    train(plain, held_out=HELD_OUT)
+    assert same_weights(model, plain)
+    assert len(seen) == 1 + 12 and all(len(batch) == 4 for batch in seen[1:])
+
+
+def test_binarized_images_are_drawn_anew_at_each_step():
+    grey = torch.full((8, 6, 6), 102, dtype=torch.uint8)  # white with probability 0.4
+    model = mlp(2, dropout=0.0)
+    history = train(model, tokens=grey, transform=binarize, steps=600, learning_rate=0.01)
+    entropy = -0.4 * math.log(0.4) - 0.6 * math.log(0.6)
+    assert history.training_loss[-1] == pytest.approx(
+        entropy, abs=0.04
+    )  # nothing to learn by heart
+
+
+def test_transform_must_give_tokens_that_fit_the_model():
+    with pytest.raises(ValueError, match="must be 0 to 2"):
+        train(mlp(), transform=lambda images, generator: images + 1)
+
+
+def test_training_with_16_bit_products_learns_and_keeps_32_bit_weights():
+    model = build("pixelcnn").train()
+    history = train(model, steps=60, precision="bfloat16", learning_rate=0.01)
+    assert history.training_loss[-1] < 0.5 < history.training_loss[0]
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    exact = build("pixelcnn").train()
+    train(exact, steps=60, learning_rate=0.01)
+    assert not same_weights(model, exact)
+
+
 # The schedule
 
 
@@ -294,6 +339,7 @@ def test_gradient_that_is_not_finite_stops_too(monkeypatch):
         ({"learning_rate": 0}, r"learning_rate \(0\) must be above 0"),
         ({"learning_rate": math.nan}, r"learning_rate \(nan\)"),
         ({"learning_rate": math.inf}, r"learning_rate \(inf\).*finite"),
+        ({"precision": "float16"}, r"precision 'float16' .* one of \['float32', 'bfloat16'\]"),
         ({"weight_decay": -1}, r"weight_decay \(-1\) at least 0"),
         ({"tokens": STRIPES[:0]}, "no image to train on: tokens has length 0"),
         ({"tokens": STRIPES[0]}, r"tokens\[None\]"),

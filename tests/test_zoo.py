@@ -22,6 +22,12 @@ from pixelar_lib.quantization import quantize
 from pixelar_lib.sampling import sample
 
 NAME = "post-mlp-k16"
+KINDS = {
+    "k16": "16 grey levels",
+    "k256": "256 grey levels",
+    "k2": "thresholded at 0.5",
+    "binary": "dynamically binarised",
+}
 SPLITS = {"validation": 10_000, "test": 10_000, "test_bundled": 2_000}
 
 each_model = pytest.mark.parametrize("name", zoo.list_pretrained())
@@ -44,6 +50,12 @@ def rewrite_record(name, **changes):
     """Replace parts of a record, with the hash that belongs to it."""
     record = {**zoo.results()[name], **changes}
     add_asset(f"{name}.json", json.dumps(record).encode())
+
+
+def log_num_bins(name):
+    """Return log K, what guessing costs a pixel."""
+    record = zoo.results()[name]
+    return math.log(zoo.build_model(record["model"], record["arguments"]).num_bins)
 
 
 # Records
@@ -71,7 +83,7 @@ def test_record_says_where_it_comes_from(name):
 
 @each_record
 def test_record_has_a_whole_run_for_each_seed(name):
-    record = zoo.results()[name]
+    record, log_k = zoo.results()[name], log_num_bins(name)
     assert [run["seed"] for run in record["runs"]] == record["seeds"]
     for run in record["runs"]:
         assert run["seconds"] is None or run["seconds"] > 0
@@ -79,17 +91,18 @@ def test_record_has_a_whole_run_for_each_seed(name):
         lengths = {len(curve[line]) for line in ("steps", "training_loss", "held_out_loss")}
         assert len(lengths) == 1 and lengths.pop() > 1
         assert curve["steps"][-1] == record["fit"]["steps"]
-        assert all(0 < loss < math.log(16) for loss in curve["held_out_loss"])
+        assert all(0 < loss < log_k for loss in curve["held_out_loss"])
 
 
 @each_record
 def test_record_keeps_validation_test_and_bundled_test_apart(name):
+    log_k = log_num_bins(name)
     for run in zoo.results()[name]["runs"]:
         for split, num_images in SPLITS.items():
             figures = run[split]
             assert (figures["num_images"], figures["pixels_per_image"]) == (num_images, 784)
             nats = figures["nats_per_pixel"]
-            assert 0 < figures["standard_error"] < 0.01 < nats < math.log(16)
+            assert 0 < figures["standard_error"] < 0.01 < nats < log_k
             assert figures["bits_per_dim"] == pytest.approx(nats / math.log(2))
             assert figures["nats_per_image"] == pytest.approx(nats * 784)
         assert len({run[split]["nats_per_pixel"] for split in SPLITS}) == len(SPLITS)
@@ -124,7 +137,8 @@ def test_list_holds_the_names_that_the_book_relies_on_and_only_models_with_weigh
 @each_model
 def test_recorded_figure_comes_out_again_on_the_bundled_test_images(name):
     model = zoo.load_pretrained(name)
-    tokens = quantize(load_mnist("test").images, model.num_bins)
+    transform = zoo.info(name).get("transform")
+    tokens = zoo.to_tokens(load_mnist("test").images, model.num_bins, transform)
     recorded = zoo.results()[name]["runs"][0]["test_bundled"]
     measured = evaluate(model, tokens)
     assert measured.nats_per_pixel == pytest.approx(recorded["nats_per_pixel"], abs=1e-3)
@@ -167,8 +181,8 @@ def test_weights_are_stored_as_float16_and_loaded_as_float32(name):
 def test_info_tells_what_the_model_is_and_how_good(name):
     info = zoo.info(name)
     model = zoo.load_pretrained(name)
-    assert info["num_bins"] == model.num_bins == 16
-    assert info["mnist"] == "16 grey levels"
+    assert info["num_bins"] == model.num_bins
+    assert info["mnist"] == KINDS[name.rsplit("-")[-1]]
     assert info["runs"] == zoo.results()[name]["runs"]
     assert info["parameters"] == model.num_parameters
 
@@ -183,6 +197,17 @@ def test_each_call_returns_a_model_of_its_own():
 def test_changing_a_record_changes_no_other():
     zoo.results()[NAME]["runs"].clear()
     assert zoo.results()[NAME]["runs"]
+
+
+# The tokens that figures are measured on
+
+
+def test_tokens_are_quantised_or_drawn_with_the_same_noise_each_time():
+    images = load_mnist("test").images[:3]
+    assert torch.equal(zoo.to_tokens(images, 16), quantize(images, 16))
+    drawn = zoo.to_tokens(images, 2, "binarize")
+    assert torch.equal(drawn, zoo.to_tokens(images, 2, "binarize"))
+    assert not torch.equal(drawn, quantize(images, 2)) and drawn.unique().tolist() == [0, 1]
 
 
 # Building a model from its record
