@@ -22,7 +22,7 @@ from experiments.provenance import git_commit, machine
 from pixelar_lib.context import raster, targets, windows
 from pixelar_lib.data import find_root, load_mnist
 from pixelar_lib.evaluation import evaluate
-from pixelar_lib.models import CategoricalPixelPredictor, evaluating
+from pixelar_lib.models import CategoricalPixelPredictor, PixelModel, evaluating
 from pixelar_lib.quantization import quantize
 from pixelar_lib.runtime import write_atomically
 from pixelar_lib.sampling import sample
@@ -35,6 +35,7 @@ EPOCHS = 15
 # Chosen on the validation images: ends well below the loss of the reference.
 FAST_FIT = {"steps": 200, "learning_rate": 4e-3, "warmup_steps": 20}
 NUM_DRAWN = 1024
+BATCH = 64  # images that the PixelCNN draws at once
 PRODUCTS = 1_000_000_000  # multiplications in one timing of a matrix product
 
 
@@ -99,6 +100,7 @@ def rows(tokens: dict, epochs: int) -> Iterator[dict]:
             repeats=15,
         )
     yield evaluating_all(trained, test)
+    yield drawing_with_pixelcnn()
 
 
 def in_turn(
@@ -197,6 +199,22 @@ def evaluating_all(model: CategoricalPixelPredictor, test: torch.Tensor) -> dict
 
     row = in_turn(f"evaluating {len(test):,} images", in_batches, by_library, repeats=2)
     return {**row, "nats_per_pixel": figures}
+
+
+def drawing_with_pixelcnn() -> dict:
+    """Time a pixel of a batch: by a forward pass over the whole images, and by the cache."""
+    model = load_pretrained("pixelcnn-k16")
+    tokens = torch.zeros(BATCH, 28, 28, dtype=torch.long)
+
+    def forward_for_each_pixel():
+        with evaluating(model):
+            logits_of = PixelModel.incremental_logits(model, tokens)
+            for pixel in range(8):
+                logits_of(pixel)
+
+    name = f"drawing a pixel of {BATCH} images, PixelCNN"
+    sides = forward_for_each_pixel, lambda: sample(model, BATCH)
+    return in_turn(name, *sides, repeats=3, units=(8, 784))
 
 
 def products() -> dict:

@@ -65,6 +65,7 @@ def test_products_cost_what_their_rate_says(monkeypatch):
 def test_a_small_run_of_everything(monkeypatch):
     monkeypatch.setattr(bench, "NUM_WINDOWS", 2000)
     monkeypatch.setattr(bench, "NUM_DRAWN", 16)
+    monkeypatch.setattr(bench, "BATCH", 2)
     monkeypatch.setattr(bench, "products", lambda: {"seconds_per_image": 1e-4})
     monkeypatch.setattr(bench, "FAST_FIT", {"steps": 30, "batch_size": 8})
     monkeypatch.setattr(bench, "draw_one_by_one", lambda model: draw_one_by_one(model, 3, 3))
@@ -74,9 +75,10 @@ def test_a_small_run_of_everything(monkeypatch):
     assert [row["name"].split(",")[0] for row in rows] == [
         *("cutting 2", "training", "drawing an image", "drawing one image"),
         *("drawing an image", "drawing one image", "evaluating 256 images"),
+        "drawing a pixel of 2 images",
     ]
     assert all(row["ratio"] > 0 for row in rows)
-    figures = rows[-1]["nats_per_pixel"]
+    figures = rows[-2]["nats_per_pixel"]
     assert figures["library"] == pytest.approx(figures["reference"], abs=1e-6)
     assert len(rows[1]["losses"]["library"]) == 3
     assert [place for place, row in enumerate(rows) if "share_of_limit" in row] == [4]

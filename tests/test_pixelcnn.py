@@ -1,0 +1,125 @@
+"""What is particular to the PixelCNN; the contract is tested in test_models.py."""
+
+import pytest
+import torch
+from models_under_test import all_images, build, pixel_probabilities, some_tokens
+
+from pixelar_lib.models import PixelCNN, PixelModel, evaluating
+from pixelar_lib.sampling import sample
+
+SIZE = (28, 28)
+
+
+def seen_by(model, row, column):
+    """Return bool (28, 28): which pixels have a gradient from one prediction."""
+    embedded = model.embed(some_tokens(1, SIZE, model.num_bins)).detach().requires_grad_()
+    model.predict(embedded)[0, :, row, column].square().sum().backward()
+    return (embedded.grad[0] != 0).any(dim=-1)
+
+
+@pytest.mark.parametrize("pixel", [(0, 1), (1, 0), (13, 17), (14, 0), (20, 27), (27, 27)])
+def test_there_is_no_blind_spot_every_pixel_before_has_a_gradient(pixel):
+    before = torch.arange(784).view(SIZE) < pixel[0] * 28 + pixel[1]
+    assert torch.equal(seen_by(build("pixelcnn", 4), *pixel), before)
+
+
+def test_receptive_field_of_a_single_block_is_where_its_convolutions_reach():
+    field = PixelCNN(4, 8, dilations=(2,)).receptive_field(20, 14, 28, 28)
+    rows = {row: field[row].nonzero().flatten().tolist() for row in range(28) if field[row].any()}
+    # 3 pixels at once, and the same 2 and 4 further left
+    assert rows.pop(20) == [14 - left for left in range(7, 0, -1)]
+    # 3 rows above, and the block's 2 more; 2 columns aside, and the block's 4 more
+    assert sorted(rows) == [15, 16, 17, 18, 19]
+    assert rows[19] == rows[15] == [*range(8, 21)]
+
+
+def test_labels_change_every_prediction_even_that_of_the_first_pixel():
+    model = build("conditional pixelcnn")
+    tokens = some_tokens(1, (4, 5), 3).expand(2, -1, -1)
+    with torch.no_grad():
+        logits = model(tokens, torch.tensor([0, 1]))
+    assert bool((logits[0] != logits[1]).any(dim=0).all())
+
+
+def test_each_label_has_a_distribution_of_its_own():
+    model = build("conditional pixelcnn", 2, (2, 2))
+    images = all_images(2, (2, 2))
+    one, other = (pixel_probabilities(model, images, label).flatten(1).prod(1) for label in (0, 2))
+    assert float(one.sum()) == pytest.approx(1) == float(other.sum())
+    assert not torch.allclose(one, other)
+
+
+@pytest.mark.parametrize("num_bins", [2, 256])
+def test_cache_gives_the_logits_of_forward_on_whole_digits(num_bins):
+    model = build("pixelcnn", num_bins)
+    images = some_tokens(2, SIZE, num_bins)
+    buffer = torch.zeros_like(images)
+    with evaluating(model):
+        expected = model(images).flatten(2)
+        logits_of = model.incremental_logits(buffer)
+        for pixel in range(784):
+            torch.testing.assert_close(logits_of(pixel), expected[..., pixel], rtol=0, atol=1e-4)
+            buffer.view(2, -1)[:, pixel] = images.view(2, -1)[:, pixel]
+
+
+def test_cache_draws_what_the_slow_way_draws(monkeypatch):
+    model = build("conditional pixelcnn")
+    labels = torch.tensor([0, 1, 2])
+    arguments = {"labels": labels, "image_size": (6, 7), "temperature": 0.8}
+    known = torch.full((6, 7), -1)
+    known[2, 3:] = 2
+    drawn = sample(model, 3, **arguments), sample(model, 3, known=known, labels=labels)
+    monkeypatch.setattr(PixelCNN, "incremental_logits", PixelModel.incremental_logits)
+    slowly = sample(model, 3, **arguments), sample(model, 3, known=known, labels=labels)
+    assert torch.equal(drawn[0], slowly[0]) and torch.equal(drawn[1], slowly[1])
+
+
+def test_cache_runs_the_vertical_stack_once_a_row_and_no_layer_on_a_whole_image():
+    model, shapes = build("pixelcnn"), []
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda layer, given, made: shapes.append(made.shape[2:]))
+    sample(model, 2, image_size=(4, 5))
+    rows, blocks = 4, len(model.blocks)
+    assert set(shapes) == {(1, 5)}
+    assert len(shapes) == rows * 2 * (1 + blocks)  # a vertical convolution and a link each
+
+
+def test_cache_goes_through_an_image_once_and_in_order():
+    logits_of = build("pixelcnn").incremental_logits(torch.zeros(1, 4, 5, dtype=torch.long))
+    logits_of(0)
+    for pixel in (0, 2):
+        with pytest.raises(ValueError, match=f"pixel {pixel} was asked for, but 1 is the next"):
+            logits_of(pixel)
+    logits_of(1)
+
+
+@pytest.mark.parametrize("labels", [None, torch.tensor([0, 3, 1])])
+def test_drawing_refuses_missing_and_unknown_labels(labels):
+    with pytest.raises(ValueError, match="labels"):
+        build("conditional pixelcnn").incremental_logits(some_tokens(3, (4, 5), 3), labels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"channels": 0}, ValueError, "channels is 0; it must be at least 1"),
+        ({"channels": 8.0}, TypeError, "channels must be an int, not float"),
+        ({"dilations": (1, 0)}, ValueError, "a dilation is 0; it must be at least 1"),
+        ({"num_classes": 0}, ValueError, "num_classes is 0; it must be at least 1"),
+        ({"num_bins": 257}, ValueError, "num_bins is 257; it must be 2 to 256"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        PixelCNN(**arguments)
+
+
+def test_a_network_without_blocks_sees_what_its_first_layers_see():
+    field = PixelCNN(4, 8, dilations=()).receptive_field(3, 3, 6, 6)
+    assert field.nonzero().tolist() == [
+        *[[0, column] for column in range(1, 6)],
+        *[[1, column] for column in range(1, 6)],
+        *[[2, column] for column in range(1, 6)],
+        *[[3, column] for column in range(3)],
+    ]
