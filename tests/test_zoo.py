@@ -16,8 +16,8 @@ from experiments.recipes import RECIPES
 from pixelar_lib import runtime, zoo
 from pixelar_lib.context import neighbourhood, raster
 from pixelar_lib.data import load_mnist
-from pixelar_lib.evaluation import evaluate
-from pixelar_lib.models import CategoricalPixelPredictor, PixelModel
+from pixelar_lib.evaluation import PixelFrequencyBaseline, evaluate
+from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN, PixelModel
 from pixelar_lib.quantization import quantize
 from pixelar_lib.sampling import sample
 
@@ -287,6 +287,29 @@ def test_load_weights_wants_every_tensor_and_no_other():
     for wrong in (without, {**state, "more": torch.zeros(1)}, {**state, first: torch.zeros(2)}):
         with pytest.raises(ValueError, match="another architecture"):
             zoo.load_weights(model, wrong, "some weights")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_bins": 4, "channels": 8}, r"size mismatch for embedding.weight.*\[3, 8\].*\[4, 8\]"),
+        ({"num_bins": 3, "channels": 16}, r"size mismatch for vertical.weight"),
+        ({"num_bins": 3, "channels": 8, "dilations": (1,)}, r"Unexpected key.*blocks.1"),
+        ({"num_bins": 3, "channels": 8, "num_classes": 10}, r"Missing key.*label_embedding"),
+    ],
+)
+def test_weights_with_another_k_width_depth_or_labels_are_refused(arguments, message):
+    state = PixelCNN(3, 8).state_dict()
+    with pytest.raises(ValueError, match=f"(?s)'mine' are of another architecture.*{message}"):
+        zoo.load_weights(PixelCNN(**arguments), state, "mine")
+
+
+def test_weights_for_another_image_size_are_refused():
+    baselines = [
+        PixelFrequencyBaseline(torch.zeros(1, *size).long(), 3) for size in ((2, 2), (3, 3))
+    ]
+    with pytest.raises(ValueError, match=r"(?s)another architecture.*size mismatch"):
+        zoo.load_weights(baselines[0], baselines[1].state_dict(), "mine")
 
 
 def test_load_weights_turns_float16_into_float32():
