@@ -11,6 +11,7 @@ from pixelar_lib import checkpoint, training
 from pixelar_lib.checkpoint import fingerprint
 from pixelar_lib.context import neighbourhood
 from pixelar_lib.models import CategoricalPixelPredictor
+from pixelar_lib.quantization import binarize
 
 
 class Killed(BaseException):
@@ -113,6 +114,21 @@ def test_checkpoint_keeps_the_state_before_a_loss_that_is_not_finite(path, monke
     assert same_weights(whole, resumed)
 
 
+def unchanged(images, generator):
+    return images
+
+
+def test_images_drawn_anew_at_each_step_resume_too(path, kill_at):
+    arguments = {"tokens": STRIPES.to(torch.uint8) * 100, "transform": binarize}
+    whole, resumed = mlp(2), mlp(2)
+    expected = train(whole, **arguments)
+    kill_at(CategoricalPixelPredictor, 9)
+    with pytest.raises(Killed):
+        train(mlp(2), checkpoint=path, checkpoint_every=4, **arguments)
+    assert train(resumed, checkpoint=path, **arguments) == expected
+    assert same_weights(resumed, whole)
+
+
 # Refusals
 
 
@@ -153,6 +169,8 @@ def test_checkpoint_of_another_number_of_windows_is_refused(path):
         ({"weight_decay": 0}, "weight_decay is 0.01 there and 0 here"),
         ({"schedule": "constant"}, "schedule is cosine there and constant here"),
         ({"warmup_steps": 1}, "warmup_steps is 0 there and 1 here"),
+        ({"precision": "bfloat16"}, "precision is float32 there and bfloat16 here"),
+        ({"transform": unchanged}, "transform is None there and unchanged here"),
         ({"seed": 2}, "seed is 1 there and 2 here"),
         ({"tokens": STRIPES.flip(2)}, "data is [0-9]+ there and [0-9]+ here"),
     ],
