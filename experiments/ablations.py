@@ -8,7 +8,6 @@ hundredth are noise.
 
 import copy
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -151,8 +150,7 @@ def run(trial: Trial) -> dict:
     """Train and evaluate one variant."""
     model = trial.rebuild(PixelCNN(**trial.arguments))
     train, validation = (load_mnist(split, "full").images for split in ("train", "validation"))
-    begin = time.perf_counter()
-    fit(
+    history = fit(
         model,
         quantize(train, model.num_bins),
         steps=trial.steps,
@@ -160,13 +158,12 @@ def run(trial: Trial) -> dict:
         generator=torch.Generator().manual_seed(0),
         **{**PIXELCNN_FIT, "warmup_steps": 100, **trial.fit},
     )
-    seconds = time.perf_counter() - begin
     likelihood = evaluate(model, quantize(validation[:NUM_VALIDATION], model.num_bins))
     return {
         "change": trial.change,
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "steps": trial.steps,
-        "ms_per_step": round(1e3 * seconds / trial.steps, 1),
+        "ms_per_step": round(1e3 * history.seconds / trial.steps, 1),
         "validation_nats_per_pixel": likelihood.nats_per_pixel,
         "standard_error": likelihood.standard_error,
     }

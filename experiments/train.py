@@ -7,7 +7,6 @@ training resumes: its state lies in the folder checkpoints/.
 
 import argparse
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -55,6 +54,8 @@ def main() -> None:
     if recipe.ships_weights:
         add_asset(f"{name}.safetensors", weights(models[0]))
     add_asset(f"{name}.json", (json.dumps(record, indent=1) + "\n").encode())
+    for seed in recipe.seeds:
+        checkpoint_of(name, seed).unlink()
 
 
 def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
@@ -71,28 +72,29 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
         transform = getattr(quantization, recipe.transform)
     if recipe.num_windows is not None:
         learner, tokens = FixedWindows(model), fixed_windows(model, tokens, recipe, generator)
-    checkpoint = CHECKPOINTS / f"{name}-{seed}.pt"
-    resumed = checkpoint.exists()
-    begin = time.perf_counter()
     history = fit(
         learner,
         tokens,
         transform=transform,
         held_out=to_tokens(validation.images[:HELD_OUT_LOOKS], model.num_bins, recipe.transform),
         generator=generator,
-        checkpoint=checkpoint,
+        checkpoint=checkpoint_of(name, seed),
         checkpoint_every=CHECKPOINT_EVERY,
         **recipe.fit,
     )
-    seconds = round(time.perf_counter() - begin, 1)
     if recipe.ships_weights:
         model.load_state_dict(round_to_float16(model.state_dict()))
-    run = {"seed": seed, "seconds": None if resumed else seconds, "curve": asdict(history)}
+    curve = asdict(history)
+    run = {"seed": seed, "seconds": round(curve.pop("seconds"), 1), "curve": curve}
     run["validation"] = figures(model, recipe, "validation", "full")
     run["test"] = figures(model, recipe, "test", "full")
     run["test_bundled"] = figures(model, recipe, "test", "bundled")
-    checkpoint.unlink()
     return model, run
+
+
+def checkpoint_of(name: str, seed: int) -> Path:
+    """Return the file that holds the state of a training."""
+    return CHECKPOINTS / f"{name}-{seed}.pt"
 
 
 class FixedWindows(PixelModel):
@@ -137,7 +139,8 @@ def round_to_float16(state: dict) -> dict:
 
 def weights(model: PixelModel) -> bytes:
     """Return the weights as the bytes of a safetensors file, float16."""
-    return safetensors.torch.save({k: v.half() for k, v in model.state_dict().items()})
+    state = model.state_dict()
+    return safetensors.torch.save({k: v.half().contiguous() for k, v in state.items()})
 
 
 if __name__ == "__main__":

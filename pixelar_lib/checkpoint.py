@@ -21,11 +21,13 @@ class History:
         steps: Steps done when the look was taken.
         training_loss: Mean training loss since the look before, nats per pixel, dropout on.
         held_out_loss: Nats per pixel on the held-out images, dropout off; empty without them.
+        seconds: How long it took, breaks left out; two histories are equal whatever it is.
     """
 
     steps: list[int] = field(default_factory=list)
     training_loss: list[float] = field(default_factory=list)
     held_out_loss: list[float] = field(default_factory=list)
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The only training loop: `fit` trains any model that keeps the contract of `PixelModel`."""
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
@@ -109,12 +110,14 @@ def fit(
         path = Path(checkpoint or ".")
         state = Checkpoint(model, update, generator, history, losses, recipe, path)
         first = state.load() if checkpoint and path.exists() else 0
+        begin = time.perf_counter() - history.seconds
         bar = {"initial": first, "total": steps} | ({} if progress else {"disable": True})
         for step in tqdm(range(first, steps), **bar):
             for group in update.param_groups:
                 group["lr"] = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
             batch = _batch(tokens, labels, chosen_at(step), transform, device, generator)
             losses.append(_one_step(model, update, step, batch, precision, generator))
+            history.seconds = time.perf_counter() - begin
             if (step + 1) % look_every == 0 or step + 1 == steps:
                 _look(history, step + 1, losses, model, held_out, held_out_labels)
                 losses.clear()

@@ -65,7 +65,7 @@ def results() -> dict[str, dict]:
 
     Returns:
         For each name the recipe, the runs (one a seed: curve, figures on validation and test
-        images, seconds or None where it was interrupted), the commit, the machine and the
+        images, seconds; None if an older one was interrupted), the commit, the machine and the
         command that makes it again.
 
     Raises:

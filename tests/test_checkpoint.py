@@ -88,6 +88,20 @@ def test_finished_checkpoint_gives_the_result_without_a_step(path, kill_at):
     assert same_weights(loaded, whole)
 
 
+def test_seconds_of_a_resumed_training_include_those_before_the_break(path, kill_at, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
+    whole = train(mlp())
+    assert whole.seconds == 12
+    kill_at(CategoricalPixelPredictor, 9)
+    with pytest.raises(Killed):
+        train(mlp(), checkpoint=path, checkpoint_every=4)
+    next(clock), next(clock)  # the break does not count
+    resumed = train(mlp(), checkpoint=path)
+    assert resumed.seconds == 12 and resumed == whole
+    assert train(mlp(), checkpoint=path).seconds == 12
+
+
 def test_checkpoint_does_not_change_the_training(path):
     models = mlp(), mlp()
     train(models[0])
