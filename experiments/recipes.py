@@ -90,4 +90,19 @@ RECIPES = {
         fit={"steps": 40_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
+    "pixelcnn-k2": Recipe(
+        purpose="A narrower PixelCNN on digits in black and white, thresholded at 0.5.",
+        model="PixelCNN",
+        arguments={"num_bins": 2, "channels": 32},
+        fit={"steps": 36_000, **PIXELCNN_FIT},
+        ships_weights=True,
+    ),
+    "pixelcnn-binary": Recipe(
+        purpose="The same, but black and white are drawn anew at each step.",
+        model="PixelCNN",
+        arguments={"num_bins": 2, "channels": 32},
+        fit={"steps": 36_000, **PIXELCNN_FIT},
+        transform="binarize",
+        ships_weights=True,
+    ),
 }
