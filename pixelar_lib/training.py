@@ -18,8 +18,6 @@ from pixelar_lib.optimization import OPTIMIZERS, PRECISIONS, checked_recipe, lea
 from pixelar_lib.quantization import check_count
 from pixelar_lib.runtime import pick_device, pick_generator
 
-Transform = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
-
 
 def fit(
     model: PixelModel,
@@ -35,7 +33,7 @@ def fit(
     schedule: str = "cosine",
     warmup_steps: int = 0,
     precision: str = "float32",
-    transform: Transform | None = None,
+    transform: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None,
     held_out: torch.Tensor | None = None,
     held_out_labels: torch.Tensor | None = None,
     look_every: int | None = None,
