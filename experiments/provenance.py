@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from pixelar_lib.distributed import num_processes
 from pixelar_lib.runtime import pick_device
 
 
@@ -29,6 +30,7 @@ def machine() -> dict:
         "cpu": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "processes": num_processes(),
         "device": str(pick_device()),
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
-from pixelar_lib import quantization
+from pixelar_lib import distributed, quantization
 from pixelar_lib.context import targets, windows
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
@@ -35,13 +35,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=RECIPES)
     name = parser.parse_args().name
-    recipe = RECIPES[name]
+    with distributed.processes():
+        train(name, RECIPES[name])
+
+
+def train(name: str, recipe: Recipe) -> None:
+    """Train with each seed and write the record, and the weights where they ship."""
+    first = distributed.rank() == 0  # all processes compute the same figures, one writes them
     runs, models = [], []
     for seed in recipe.seeds:
         model, run = run_once(name, recipe, seed)
         runs.append(run)
         models.append(model)
-        print(f"seed {seed}: test {run['test']['nats_per_pixel']:.4f} nats/pixel")
+        if first:
+            print(f"seed {seed}: test {run['test']['nats_per_pixel']:.4f} nats/pixel")
+    if not first:
+        return
     record = {
         "name": name,
         **asdict(recipe),
@@ -104,8 +113,8 @@ class FixedWindows(PixelModel):
         super().__init__(model.num_bins + 1)  # the start token occurs in windows
         self.model = model
 
-    def training_loss(self, tokens, labels, generator):
-        contexts, target = tokens[:, 0, :-1], tokens[:, 0, -1]
+    def training_loss(self, tokens, labels, generator, share=slice(None)):
+        contexts, target = tokens[share, 0, :-1], tokens[share, 0, -1]
         return F.cross_entropy(self.model.predict_windows(contexts), target)
 
     def forward(self, tokens, labels=None):

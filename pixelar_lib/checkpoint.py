@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from pixelar_lib import distributed
 from pixelar_lib.models import PixelModel
 from pixelar_lib.runtime import write_atomically
 
@@ -53,7 +54,7 @@ class Checkpoint:
     path: Path
 
     def save(self, step: int) -> None:
-        """Write the state, whole or not at all.
+        """Write the state, whole or not at all; of several processes the first one does.
 
         Args:
             step: Steps done.
@@ -61,6 +62,8 @@ class Checkpoint:
         Raises:
             OSError: If the file cannot be written; the one before is then still there.
         """
+        if distributed.rank() > 0:
+            return
         content = {
             "architecture": _architecture(self.model),
             "recipe": self.recipe,
@@ -86,7 +89,7 @@ class Checkpoint:
             ValueError: If the file is damaged, or of another architecture or recipe.
             OSError: If it cannot be read.
         """
-        file = io.BytesIO(self.path.read_bytes())
+        file = io.BytesIO(distributed.from_first(self.path.read_bytes))
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)
             parts = {name: dict(content[name]) for name in ("architecture", "recipe")}

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from tqdm import tqdm  # not tqdm.auto: its notebook bar ignores TQDM_DISABLE
 
+from pixelar_lib import distributed
 from pixelar_lib.checkpoint import Checkpoint, History, fingerprint
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, restoring_modes
@@ -45,6 +46,8 @@ def fit(
     progress: bool = True,
 ) -> History:
     """Train a model from scratch, in place, by minimising its `training_loss`.
+
+    Within `distributed.processes` all processes call it alike, and together train as one would.
 
     Args:
         model: Keeps the contract; afterwards it is on `device`, in the mode it had before.
@@ -107,14 +110,14 @@ def fit(
         update = OPTIMIZERS[optimizer](model.parameters(), weight_decay=weight_decay, fused=True)
         path = Path(checkpoint or ".")
         state = Checkpoint(model, update, generator, history, losses, recipe, path)
-        first = state.load() if checkpoint and path.exists() else 0
+        first = state.load() if checkpoint and distributed.from_first(path.exists) else 0
+        loss_of = distributed.shared_loss(model, recipe)
         begin = time.perf_counter() - history.seconds
-        bar = {"initial": first, "total": steps} | ({} if progress else {"disable": True})
-        for step in tqdm(range(first, steps), **bar):
+        for step in _steps(first, steps, progress):
             for group in update.param_groups:
                 group["lr"] = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
             batch = _batch(tokens, labels, chosen_at(step), transform, device, generator)
-            losses.append(_one_step(model, update, step, batch, precision, generator))
+            losses.append(_one_step(model, loss_of, update, step, batch, precision, generator))
             history.seconds = time.perf_counter() - begin
             if (step + 1) % look_every == 0 or step + 1 == steps:
                 _look(history, step + 1, losses, model, held_out, held_out_labels)
@@ -122,6 +125,11 @@ def fit(
             if checkpoint and ((step + 1) % checkpoint_every == 0 or step + 1 == steps):
                 state.save(step + 1)
     return history
+
+
+def _steps(first: int, steps: int, progress: bool) -> tqdm:
+    shown = {} if progress and distributed.rank() == 0 else {"disable": True}
+    return tqdm(range(first, steps), initial=first, total=steps, **shown)
 
 
 @contextmanager
@@ -166,15 +174,17 @@ def _batch(tokens, labels, chosen, transform, device, generator) -> tuple:
     return batch.to(device).long(), None if labels is None else labels[chosen].to(device)
 
 
-def _one_step(model, optimizer, step, batch, precision, generator) -> float:
+def _one_step(model, loss_of, optimizer, step, batch, precision, generator) -> float:
+    distributed.seed_step(generator.initial_seed(), step)
     reduced = precision != "float32"
     with torch.autocast(model.device.type, PRECISIONS[precision]) if reduced else nullcontext():
-        loss = model.training_loss(*batch, generator)
+        loss = loss_of(*batch, generator)
     optimizer.zero_grad()
     loss.backward()
-    _check_finite(loss.item(), model, step)
+    mean = distributed.batch_mean(loss)
+    _check_finite(mean, model, step)
     optimizer.step()
-    return loss.item()
+    return mean
 
 
 def _look(history, step, losses, model, held_out, labels) -> None:

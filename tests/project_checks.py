@@ -9,8 +9,9 @@ import re
 from statistics import median
 
 MODULE_ORDER = [
-    *("runtime", "data", "quantization", "context", "models", "evaluation", "checkpoint"),
+    *("runtime", "data", "quantization", "context", "models", "evaluation", "distributed"),
     *(
+        "checkpoint",
         "optimization",
         "training",
         "known",

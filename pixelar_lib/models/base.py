@@ -95,6 +95,7 @@ class PixelModel(nn.Module):
         tokens: torch.Tensor,
         labels: torch.Tensor | None,
         generator: torch.Generator,
+        share: slice = slice(None),
     ) -> torch.Tensor:
         """Return the loss of one training step on a batch: here, over all its pixels.
 
@@ -102,10 +103,12 @@ class PixelModel(nn.Module):
             tokens: long (N, H, W).
             labels: long (N,) or None.
             generator: Source of randomness, for models that draw which pixels they train on.
+            share: Which images count; what is drawn is drawn for all, so shares fit together.
 
         Returns:
             Mean cross-entropy in nats per pixel, a scalar.
         """
+        tokens, labels = tokens[share], None if labels is None else labels[share]
         return F.cross_entropy(self(tokens, labels), tokens)
 
     def token_losses(

@@ -95,6 +95,7 @@ class WindowModel(PixelModel):
         tokens: torch.Tensor,
         labels: torch.Tensor | None,
         generator: torch.Generator,
+        share: slice = slice(None),
     ) -> torch.Tensor:
         """Return the loss on `windows_per_image` windows of each image, drawn at random.
 
@@ -104,6 +105,7 @@ class WindowModel(PixelModel):
             tokens: long (N, H, W).
             labels: None; a window model has no labels.
             generator: Draws which pixels are trained on.
+            share: Which images count, as in `PixelModel.training_loss`.
 
         Returns:
             Mean cross-entropy in nats per pixel, a scalar.
@@ -111,6 +113,7 @@ class WindowModel(PixelModel):
         self._check_labels(labels, len(tokens))
         shape = (len(tokens), self.windows_per_image)
         pixels = torch.randint(tokens[0].numel(), shape, generator=generator)
+        tokens, pixels = tokens[share], pixels[share]
         contexts = windows(tokens, self.context, self.start_token, pixels).flatten(0, 1)
         first, rows = distinct_windows(contexts, self.num_bins + 1)
         logits = self.window_predictor()(contexts[first])  # (U, K)
