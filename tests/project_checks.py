@@ -132,6 +132,29 @@ def citation_complaints(text, bibliography):
     return [f"no entry for {key}" for key in sorted(keys - known)]
 
 
+MINUTES_IN_MAP = r"\]\((\d\d_\w+)\.ipynb\) \|[^|\n]*\| (\d+) \|"
+MINUTES_IN_INDEX = r":link: \.\./notebooks/(\w+)\n(?:(?!:::).)*?\*(\d+ minutes, [\w ]+)\*"
+
+
+def minutes_complaints(notebooks, text, pattern):
+    """Complain where a list of chapters tells other minutes (or level) than their cards.
+
+    Args:
+        notebooks: By file name.
+        text: Holds the list.
+        pattern: Finds (name, what the list tells of it).
+    """
+    listed = dict(re.findall(pattern, text, flags=re.DOTALL))
+    found = []
+    for name, notebook in notebooks.items():
+        card = re.search(r"\*\*Time\*\* (\d+ minutes).*\*\*Level\*\* ([\w ]+)", markdown(notebook))
+        told = listed.get(name.removesuffix(".ipynb"), "nothing")
+        says = f"{card[1]}, {card[2]}"
+        if not f"{says} ".startswith(f"{told} "):
+            found.append(f"{name} says {says}; the list says {told}")
+    return found
+
+
 # The library
 
 

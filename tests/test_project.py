@@ -145,6 +145,33 @@ def test_citations_fails():
     assert checks.citation_complaints(cited, bibliography) == ["no entry for unknown2021"]
 
 
+def test_lists_of_chapters_tell_their_minutes():
+    chapters = {name: NOTEBOOKS[name] for name in sorted(NOTEBOOKS) if name < "90"}
+    index = text("book/index.md")
+    assert checks.minutes_complaints(chapters, index, checks.MINUTES_IN_INDEX) == []
+    course_map = checks.markdown(chapters.pop("00_first_digit.ipynb"))
+    assert checks.minutes_complaints(chapters, course_map, checks.MINUTES_IN_MAP) == []
+
+
+def test_lists_of_chapters_tell_their_minutes_fails():
+    card = new_markdown_cell("> **Time** 35 minutes to read. **Level** next steps.")
+    chapters = {"01_a.ipynb": new_notebook(cells=[card])}
+    card = ":::{grid-item-card} A\n:link: ../notebooks/01_a\nText.\n\n*%s*\n:::\n"
+    for index, told in [
+        (card % "35 minutes, next steps", None),
+        (card % "35 minutes, first steps", "35 minutes, first steps"),
+        (card % "3 minutes, next steps", "3 minutes, next steps"),
+        (card.replace("01_a", "01_b") % "35 minutes, next steps", "nothing"),
+        (card.replace("*%s*", "") + "*35 minutes, next steps*", "nothing"),
+    ]:
+        found = checks.minutes_complaints(chapters, index, checks.MINUTES_IN_INDEX)
+        assert [line.rpartition("says ")[2] for line in found] == [told] * (told is not None)
+    for minutes, complaints in [(35, 0), (3, 1)]:
+        row = f"| [1. A](01_a.ipynb) | Q? | {minutes} |"
+        found = checks.minutes_complaints(chapters, row, checks.MINUTES_IN_MAP)
+        assert len(found) == complaints
+
+
 # The library
 
 
