@@ -3,6 +3,7 @@
 Evaluates on the last 10,000 training images, then once on the test set. Writes
 pixelar_lib/assets/NAME.json, and NAME.safetensors where the recipe ships its weights. A killed
 training resumes: its state lies in the folder checkpoints/.
+Under torchrun several processes train together, as README.md tells.
 """
 
 import argparse
