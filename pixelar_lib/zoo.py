@@ -10,6 +10,8 @@ from pixelar_lib.context import neighbourhood
 from pixelar_lib.quantization import binarize, quantize
 from pixelar_lib.runtime import ASSETS, read_asset
 
+NO_TRAININGS = {"ablations", "benchmark", "drawing", "published"}  # other records in assets
+
 
 def list_pretrained() -> list[str]:
     """Return the names that `load_pretrained` knows.
@@ -71,8 +73,22 @@ def results() -> dict[str, dict]:
     Raises:
         ValueError: If a record is truncated or altered.
     """
-    names = sorted({path.stem for path in ASSETS.glob("*.json")} - {"benchmark"})
+    names = sorted({path.stem for path in ASSETS.glob("*.json")} - NO_TRAININGS)
     return {name: json.loads(read_asset(f"{name}.json")) for name in names}
+
+
+def published() -> list[dict]:
+    """Return what others have published about models of MNIST, each with its source.
+
+    Returns:
+        One entry a figure: `mnist` (the kind, as in `info`), `model`, `bits_per_dim` or
+        `nats_per_image`, `parameters` and `training` (None where the source does not say),
+        `source`, and `cite`, its key in the book's references or None.
+
+    Raises:
+        ValueError: If the file is truncated or altered.
+    """
+    return json.loads(read_asset("published.json"))
 
 
 def to_tokens(images: torch.Tensor, num_bins: int, transform: str | None = None) -> torch.Tensor:

@@ -5,6 +5,7 @@ import torch
 from models_under_test import some_tokens
 
 from benchmarks import __main__ as bench
+from benchmarks import drawing
 from benchmarks.reference import draw_one_by_one, train_epochs, windows_one_by_one
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import CategoricalPixelPredictor
@@ -90,3 +91,12 @@ def test_memory_is_measured_above_the_images():
     figures = bench.memory_of_training("bundled")
     assert (figures["num_images"], figures["windows"]) == (10_000, 7_840_000)
     assert figures["mebibytes"] is None or 1 < figures["mebibytes"] < 300
+
+
+def test_time_to_draw_is_the_median_after_an_untimed_drawing(monkeypatch):
+    times = iter([0, 90, 100, 101, 200, 203, 300, 302, 400, 409, 500, 502])
+    monkeypatch.setattr(drawing.time, "perf_counter", lambda: next(times))
+    batches = []
+    monkeypatch.setattr(drawing, "sample", lambda model, batch: batches.append(batch))
+    assert drawing.time_to_draw("post-mlp-k16", 3) == 2
+    assert batches == [3] * 6

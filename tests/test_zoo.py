@@ -6,6 +6,7 @@ import re
 import shutil
 import statistics
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -21,6 +22,7 @@ from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN, PixelModel
 from pixelar_lib.quantization import quantize
 from pixelar_lib.sampling import sample
 
+ROOT = Path(__file__).parent.parent
 NAME = "post-mlp-k16"
 KINDS = {
     "k16": "16 grey levels",
@@ -121,6 +123,43 @@ def test_all_images_beat_255_of_them_in_as_many_steps():
     assert few["parameters"] == all_images["parameters"]
     best = min(run["test"]["nats_per_pixel"] for run in few["runs"])
     assert all(run["test"]["nats_per_pixel"] < best - 0.005 for run in all_images["runs"])
+
+
+# What others have published, and how fast the models draw
+
+
+@pytest.mark.parametrize("entry", zoo.published(), ids=lambda entry: entry["model"])
+def test_published_figure_has_a_kind_a_unit_and_a_source(entry):
+    assert entry["mnist"] in KINDS.values()
+    assert ("bits_per_dim" in entry) != ("nats_per_image" in entry)
+    assert entry["source"]
+    if entry["cite"] is not None:
+        assert f"{{{entry['cite']}," in (ROOT / "book" / "references.bib").read_text("utf8")
+
+
+def test_page_of_results_cites_every_source_that_has_an_entry():
+    page = (ROOT / "notebooks" / "91_results.ipynb").read_text("utf8")
+    for entry in zoo.published():
+        assert entry["cite"] is None or entry["cite"] in page
+        assert entry["source"] in page
+
+
+def test_figures_nobody_checked_are_printed_nowhere():
+    pages = [
+        *(ROOT / "book").glob("*.md"),
+        *(ROOT / "notebooks").glob("*.ipynb"),
+        ROOT / "README.md",
+    ]
+    for page in pages:
+        for figure in ("77.58", "79.20", "81.30", "88.04", "88.86"):
+            assert figure not in page.read_text("utf8"), page.name
+
+
+def test_drawing_times_are_those_of_the_models_that_ship():
+    record = json.loads(runtime.read_asset("drawing.json"))
+    assert [*record["seconds"]] == zoo.list_pretrained()
+    assert all(0 < one < many for one, many in record["seconds"].values())
+    assert {"cpu", "cores", "threads"} <= record["machine"].keys() and record["commit"]
 
 
 # Models
