@@ -111,6 +111,7 @@ def main():
     with distributed.processes():
         results = {name: run_case(name) for name in CASES}
         results["float32"] = train(mlp(), batch_size=5)
+        results["bfloat16"] = train(build("pixelcnn"), batch_size=5, precision="bfloat16")
         for dropout in (0.0, 0.25):
             results[f"whole {dropout}"] = train(mlp(dropout), batch_size=5)
             results[f"broken {dropout}"] = broken(folder / str(dropout), dropout)
