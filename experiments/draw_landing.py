@@ -1,8 +1,8 @@
 """Draw the pictures on the landing page: python -m experiments.draw_landing
 
 Writes book/_static/drawn.png and book/_static/finished.png: the first images that the shipped
-neighbourhood model draws under seed 0, none of them picked. And preview.png, the card that
-messengers show beside a link to the book.
+PixelCNN draws under seed 0, none of them picked. And preview.png, the card that messengers show
+beside a link to the book.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ COLUMNS, SCALE, GAP = 10, 3, 2
 
 
 def main() -> None:
-    model = load_pretrained("neighbourhood-mlp-k16")
+    model = load_pretrained("pixelcnn-k16")
     save(STATIC / "drawn.png", dequantize(sample(model, 2 * COLUMNS), model.num_bins))
 
     tokens = quantize(load_mnist("test").images[:COLUMNS], model.num_bins)
