@@ -80,7 +80,7 @@ RECIPES = {
     "pixelcnn-k16": Recipe(
         purpose="A PixelCNN, whose context is all pixels before.",
         model="PixelCNN",
-        fit={"steps": 700, **PIXELCNN_FIT},
+        fit={"steps": 45_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
     "pixelcnn-k256": Recipe(
