@@ -95,7 +95,7 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     if recipe.ships_weights:
         model.load_state_dict(round_to_float16(model.state_dict()))
     curve = asdict(history)
-    run = {"seed": seed, "seconds": round(curve.pop("seconds"), 1), "curve": curve}
+    run = {"seed": seed, "seconds": round(curve.pop("seconds"), 3), "curve": curve}
     run["validation"] = figures(model, recipe, "validation", "full")
     run["test"] = figures(model, recipe, "test", "full")
     run["test_bundled"] = figures(model, recipe, "test", "bundled")
