@@ -17,8 +17,8 @@ class Recipe:
         arguments: Of its constructor; `neighbourhood` names the radius of that context.
         fit: Arguments of `training.fit`.
         windows_per_image: Windows a step draws from each image, where the model reads windows.
-        transform: Function of `pixelar_lib.quantization` that turns the images of a step into
-            tokens; None quantises them once, in K bins.
+        transform: Name in `zoo.TRANSFORMS` of what turns the images of a step into tokens; None
+            quantises them once, in K bins.
         num_windows: Fixed windows to train on, those of the first images in random order, as
             in the post; None draws windows anew at each step.
         seeds: One run each.

@@ -18,14 +18,14 @@ import torch.nn.functional as F
 from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
-from pixelar_lib import distributed, quantization
+from pixelar_lib import distributed
 from pixelar_lib.context import targets, windows
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
 from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
-from pixelar_lib.zoo import build_model, to_tokens
+from pixelar_lib.zoo import TRANSFORMS, build_model, to_tokens
 
 CHECKPOINTS = Path("checkpoints")
 CHECKPOINT_EVERY = 500  # steps
@@ -79,7 +79,7 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     if recipe.transform is None:
         tokens = quantize(tokens, model.num_bins).to(torch.uint8)
     else:
-        transform = getattr(quantization, recipe.transform)
+        transform = TRANSFORMS[recipe.transform]
     if recipe.num_windows is not None:
         learner, tokens = FixedWindows(model), fixed_windows(model, tokens, recipe, generator)
     history = fit(

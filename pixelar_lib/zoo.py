@@ -7,9 +7,11 @@ import torch
 
 from pixelar_lib import models
 from pixelar_lib.context import neighbourhood
+from pixelar_lib.optimization import check_choice
 from pixelar_lib.quantization import binarize, quantize
 from pixelar_lib.runtime import ASSETS, read_asset
 
+TRANSFORMS = {"binarize": binarize}  # what a recipe may do to the images of each step
 NO_TRAININGS = {"ablations", "benchmark", "drawing", "published"}  # other records in assets
 
 
@@ -104,11 +106,12 @@ def to_tokens(images: torch.Tensor, num_bins: int, transform: str | None = None)
         Tokens, long, of the same shape.
 
     Raises:
-        TypeError, ValueError: As `quantize` does.
+        TypeError, ValueError: As `quantize` does; ValueError if there is no such transform.
     """
     if transform is None:
         return quantize(images, num_bins)
-    return binarize(images, torch.Generator().manual_seed(0))
+    check_choice("transform", transform, TRANSFORMS)
+    return TRANSFORMS[transform](images, torch.Generator().manual_seed(0))
 
 
 def build_model(class_name: str, arguments: dict) -> models.PixelModel:

@@ -249,6 +249,11 @@ def test_tokens_are_quantised_or_drawn_with_the_same_noise_each_time():
     assert not torch.equal(drawn, quantize(images, 2)) and drawn.unique().tolist() == [0, 1]
 
 
+def test_tokens_of_an_unknown_transform_are_refused():
+    with pytest.raises(ValueError, match=r"transform 'shift' does not exist.*binarize"):
+        zoo.to_tokens(load_mnist("test").images[:1], 2, "shift")
+
+
 # Building a model from its record
 
 

@@ -22,19 +22,16 @@ class PixelCNNCache:
             labels: long (N,) or None.
         """
         self.model, self.tokens = model, tokens
-        num_images, _, self.width = tokens.shape
+        self.width = tokens.shape[2]
         self.next_pixel = 0
         self.vertical_label, self.horizontal_label = model.label_vectors(labels)
         weight = model.embedding.weight
-        channels = weight.shape[1]
-        _, _, height, width = model.vertical.weight.shape
-        self.rows_above = [  # what the vertical stack's convolutions look at: (N, C, rows, columns)
-            weight.new_zeros(num_images, channels, height, self.width + width - 1),
-            *(
-                weight.new_zeros(num_images, channels, d + 1, self.width + 4 * d)
-                for d in model.dilations
-            ),
-        ]
+        num_images, channels = len(tokens), weight.shape[1]
+        self.rows_above = []  # what each vertical convolution looks at: (N, C, rows, columns)
+        for convolution in (model.vertical, *(block.vertical for block in model.blocks)):
+            up, aside = _reach(convolution)
+            size = num_images, channels, up + 1, self.width + aside
+            self.rows_above.append(weight.new_zeros(size))
         self.nothing = weight.new_zeros(num_images, channels)
         self.first = _as_matrix(model.horizontal)
         self.blocks = [
@@ -81,8 +78,8 @@ class PixelCNNCache:
             vertical = vertical + block.vertical(self.rows_above[number])
             links.append(block.link(vertical.relu()) + _bias(block.horizontal))
         self.links = [link[:, :, 0].permute(2, 0, 1).contiguous() for link in links]  # (W, N, C)
-        self.pixels_left = [self.nothing] * self.model.horizontal.weight.shape[3]
-        self.left = [[self.nothing] * (2 * d) for d in model.dilations]
+        self.pixels_left = [self.nothing] * (_reach(model.horizontal)[1] + 1)
+        self.left = [[self.nothing] * _reach(block.horizontal)[1] for block in model.blocks]
 
     def _push(self, number: int, row: torch.Tensor) -> None:
         """Move the rows that a convolution looks at by one: the newest is last."""
@@ -103,6 +100,12 @@ class PixelCNNCache:
         for weight, bias in self.head:
             horizontal = torch.addmm(bias, horizontal.relu(), weight)
         return horizontal
+
+
+def _reach(convolution: nn.Conv2d) -> tuple[int, int]:
+    """Return how many rows and columns lie between the first and the last that it sees."""
+    sizes = zip(convolution.kernel_size, convolution.dilation, strict=True)
+    return tuple((size - 1) * dilation for size, dilation in sizes)
 
 
 def _as_matrix(convolution: nn.Conv2d) -> torch.Tensor:
