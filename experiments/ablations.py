@@ -1,9 +1,8 @@
 """Measure on a short budget what each choice in the PixelCNN's training brings.
 
-python -m experiments.ablations trains each variant for about as long (its steps were set so
-that on the machine of the record it takes as long as the first), evaluates it on validation
-images, and writes pixelar_lib/assets/ablations.json. One seed each: differences of a
-hundredth are noise.
+python -m experiments.ablations trains each variant, evaluates it on validation images, and writes
+pixelar_lib/assets/ablations.json. The steps of a variant are meant to take about as long as those
+of the first one; the record says how long each took. One seed each.
 """
 
 import copy
@@ -56,11 +55,11 @@ class Averaging(PixelModel):
         self.model, self.share = model, share
         self.average = copy.deepcopy(model).requires_grad_(False)
 
-    def training_loss(self, tokens, labels, generator):
+    def training_loss(self, tokens, labels, generator, share=slice(None)):
         pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
         for mean, weight in pairs:
             mean.lerp_(weight.detach(), 1 - self.share)
-        return self.model.training_loss(tokens, labels, generator)
+        return self.model.training_loss(tokens, labels, generator, share)
 
     def forward(self, tokens, labels=None):
         return self.average(tokens)
@@ -135,7 +134,7 @@ def main() -> None:
         rows.append(run(trial))
         print(json.dumps(rows[-1]), flush=True)
     record = {
-        "protocol": "Each trained once on the first 50,000 training images, for about as long; "
+        "protocol": "Each trained once on the first 50,000 training images; "
         f"measured on {NUM_VALIDATION:,} validation images.",
         "rows": rows,
         "seed": 0,
