@@ -80,11 +80,12 @@ RECIPES = {
     "pixelcnn-k16": Recipe(
         purpose="A PixelCNN, whose context is all pixels before.",
         model="PixelCNN",
-        fit={"steps": 45_000, **PIXELCNN_FIT},
+        arguments={"channels": 64},
+        fit={"steps": 43_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
     "pixelcnn-k256": Recipe(
-        purpose="The same PixelCNN on all 256 grey levels.",
+        purpose="A PixelCNN on all 256 grey levels.",
         model="PixelCNN",
         arguments={"num_bins": 256},
         fit={"steps": 40_000, **PIXELCNN_FIT},
