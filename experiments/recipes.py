@@ -80,8 +80,7 @@ RECIPES = {
     "pixelcnn-k16": Recipe(
         purpose="A PixelCNN, whose context is all pixels before.",
         model="PixelCNN",
-        arguments={"channels": 64},
-        fit={"steps": 43_000, **PIXELCNN_FIT},
+        fit={"steps": 45_000, **PIXELCNN_FIT, "weight_decay": 0.1},
         ships_weights=True,
     ),
     "pixelcnn-k256": Recipe(
