@@ -48,7 +48,7 @@ def main() -> None:
     source = "full" if (find_root() / "MNIST" / "raw").is_dir() else "bundled"
     tokens = {split: load_tokens(split, source) for split in ("train", "validation", "test")}
     record = {"source": source, "machine": machine(), "commit": git_commit()}
-    record["command"] = "python -m benchmarks" + " --ship" * arguments.ship
+    record["command"] = " ".join(["python -m benchmarks", *sys.argv[1:]])
     record["matrix_products"] = products()
     print(json.dumps({**record["machine"], **record["matrix_products"]["gigaflops"]}, indent=1))
     record["memory"] = memory_of_training(source)

@@ -18,12 +18,13 @@ BATCHES = (1, 64)
 
 def main() -> None:
     """Time all models and write the record."""
+    commit = git_commit()
     seconds = {name: [time_to_draw(name, batch) for batch in BATCHES] for name in list_pretrained()}
     record = {
         "batches": BATCHES,
         "seconds": seconds,
         "protocol": f"median of {REPEATS} drawings after an untimed one, for the whole batch",
-        "commit": git_commit(),
+        "commit": commit,
         "machine": machine(),
         "command": "python -m benchmarks.drawing",
     }

@@ -43,6 +43,7 @@ def main() -> None:
 def train(name: str, recipe: Recipe) -> None:
     """Train with each seed and write the record, and the weights where they ship."""
     first = distributed.rank() == 0  # all processes compute the same figures, one writes them
+    commit = git_commit()  # before: code may change while it runs
     runs, models = [], []
     for seed in recipe.seeds:
         model, run = run_once(name, recipe, seed)
@@ -57,7 +58,7 @@ def train(name: str, recipe: Recipe) -> None:
         **asdict(recipe),
         "runs": runs,
         "parameters": models[0].num_parameters,
-        "commit": git_commit(),
+        "commit": commit,
         "machine": machine(),
         "command": f"python -m experiments.train {name}",
     }

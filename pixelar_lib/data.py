@@ -52,7 +52,9 @@ def load_mnist(split: str, source: str = "bundled", root: str | Path | None = No
         split: "train", "validation" or "test".
         source: "bundled" (default; part of this library, needs no network): the first 8,000
             training images, the next 2,000, and every fifth test image. "full": the first
-            50,000 training images, the last 10,000, and the 10,000 test images.
+            50,000 training images, the last 10,000, and the 10,000 test images. So the bundled
+            validation images are training images of "full": judge no model on them that was
+            trained on those, such as the ones in `zoo`.
         root: For "full": the folder that holds `MNIST/raw`, as torchvision lays it out.
             Default: the environment variable `PIXELAR_DATA`, else a cache folder in your home.
             Missing files are downloaded into it.

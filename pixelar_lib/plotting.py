@@ -36,6 +36,7 @@ def image_grid(
     columns: int = 10,
     captions: list[str] | None = None,
     cell: float = 0.6,
+    row_names: list[str] | None = None,
 ) -> Figure:
     """Draw images side by side, in rows.
 
@@ -45,16 +46,20 @@ def image_grid(
         columns: Images in a row.
         captions: One text under each image.
         cell: Width of an image in inches.
+        row_names: One text to the left of each row.
     """
     rows = -(-len(images) // columns)
+    width = columns * (cell + 0.06) + (0.6 if row_names else 0)
     height = (cell + (0.25 if captions else 0.06)) * rows + 0.45
-    figure, axes = _figure(columns * (cell + 0.06), height, rows, columns)
+    figure, axes = _figure(width, height, rows, columns)
     for axis in axes.flat:
         axis.axis("off")
     for index, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
         _show_grey(axis, image)
         if captions:
             axis.text(0.5, -0.08, captions[index], ha="center", va="top", transform=axis.transAxes)
+    for axis, name in zip(axes[:, 0], row_names or [], strict=False):
+        axis.text(-0.1, 0.5, name, ha="right", va="center", transform=axis.transAxes)
     figure.suptitle(title, fontsize="medium")
     return figure
 

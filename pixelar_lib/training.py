@@ -97,10 +97,12 @@ def fit(
     check_count("look_every", look_every)
     check_count("checkpoint_every", checkpoint_every)
     generator, device = pick_generator(generator), pick_device(device)
-    tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
+    if transform is None:
+        tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
     recipe |= {"replacement": replacement, "seed": generator.initial_seed()}
     recipe |= {"transform": getattr(transform, "__name__", None)}
     recipe |= {"device": device.type, "data": fingerprint(tokens, labels)}
+    recipe |= {"look_every": look_every, "held_out": fingerprint(held_out, held_out_labels)}
     history, losses = History(), []
     with restoring_modes(model), _own_randomness(generator, device):
         chosen_at = _batches(len(tokens), batch_size, replacement, generator)
@@ -210,8 +212,9 @@ def _check_data(model, tokens, labels, transform, held_out, held_out_labels) -> 
     if transform is None:
         model.check_input(tokens, labels)
     else:
-        few = tokens[:8], None if labels is None else labels[:8]
-        model.check_input(transform(few[0], torch.Generator()), few[1])
+        model.check_labels(labels, len(tokens))
+        few = None if labels is None else labels[:8]
+        model.check_input(transform(tokens[:8], torch.Generator()), few)
     if held_out is not None:
         model.check_input(held_out, held_out_labels)
         if not len(held_out):

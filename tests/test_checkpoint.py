@@ -184,9 +184,14 @@ def test_checkpoint_of_another_number_of_windows_is_refused(path):
         ({"schedule": "constant"}, "schedule is cosine there and constant here"),
         ({"warmup_steps": 1}, "warmup_steps is 0 there and 1 here"),
         ({"precision": "bfloat16"}, "precision is float32 there and bfloat16 here"),
-        ({"transform": unchanged}, "transform is None there and unchanged here"),
+        (
+            {"transform": unchanged, "tokens": STRIPES.byte()},
+            "transform is None there and unchanged here",
+        ),
         ({"seed": 2}, "seed is 1 there and 2 here"),
         ({"tokens": STRIPES.flip(2)}, "data is [0-9]+ there and [0-9]+ here"),
+        ({"held_out": HELD_OUT}, "held_out is 0 there and [0-9]+ here"),
+        ({"look_every": 5}, "look_every is 1 there and 5 here"),
     ],
 )
 def test_checkpoint_of_another_recipe_is_refused(path, arguments, message):

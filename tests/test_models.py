@@ -321,6 +321,13 @@ def test_modes_and_gradients_come_back_after_an_error():
     assert modes(model) == before and torch.is_grad_enabled()
 
 
+def test_parameters_that_training_cannot_change_do_not_count():
+    model = build("post")
+    before = model.num_parameters
+    model.embedding.requires_grad_(False)
+    assert model.num_parameters == before - model.embedding.weight.numel()
+
+
 # The post's network
 
 

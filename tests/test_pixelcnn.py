@@ -123,3 +123,7 @@ def test_a_network_without_blocks_sees_what_its_first_layers_see():
         *[[2, column] for column in range(1, 6)],
         *[[3, column] for column in range(3)],
     ]
+
+
+def test_dilations_may_come_from_an_iterator():
+    assert len(PixelCNN(4, 8, dilations=iter((1, 2))).blocks) == 2

@@ -70,6 +70,13 @@ def test_image_grid_shows_each_image_in_order():
     assert not figure.axes[5].images and not any(axis.axison for axis in figure.axes)
 
 
+def test_image_grid_names_its_rows_at_their_left():
+    figure = plotting.image_grid(seven_levels(4), "t", columns=2, row_names=["ten", "all"])
+    texts = [[text.get_text() for text in axis.texts] for axis in figure.axes]
+    assert texts == [["ten"], [], ["all"], []]
+    assert figure.axes[0].texts[0].get_position()[0] < 0
+
+
 @pytest.mark.parametrize(("images", "white"), [(seven_levels(), 255), (torch.rand(3, 2, 2), 1)])
 def test_black_and_white_do_not_depend_on_the_image(images, white):
     for axis in plotting.image_grid(images, "three").axes[:3]:

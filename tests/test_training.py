@@ -229,6 +229,15 @@ def test_transform_sees_the_images_of_each_step_and_its_tokens_are_trained_on():
     assert len(seen) == 1 + 12 and all(len(batch) == 4 for batch in seen[1:])
 
 
+def test_transform_gets_images_of_floats_as_they_are():
+    binary, float_images = mlp(2), (STRIPES % 2) * 0.9
+    round_up = lambda images, generator: images.ceil().long()  # noqa: E731
+    train(binary, tokens=float_images, transform=round_up)
+    plain = mlp(2)
+    train(plain, tokens=STRIPES % 2)
+    assert same_weights(binary, plain)
+
+
 def test_binarized_images_are_drawn_anew_at_each_step():
     grey = torch.full((8, 6, 6), 102, dtype=torch.uint8)  # white with probability 0.4
     model = mlp(2, dropout=0.0)
@@ -242,6 +251,13 @@ def test_binarized_images_are_drawn_anew_at_each_step():
 def test_transform_must_give_tokens_that_fit_the_model():
     with pytest.raises(ValueError, match="must be 0 to 2"):
         train(mlp(), transform=lambda images, generator: images + 1)
+
+
+@pytest.mark.parametrize("labels", [LABELS[:11], torch.cat([LABELS, LABELS])])
+def test_labels_of_images_that_are_transformed_are_checked_too(labels):
+    model = ToyModel(3, num_classes=3)
+    with pytest.raises(ValueError, match=r"labels must have shape \(12,\)"):
+        train(model, labels=labels, transform=lambda images, generator: images)
 
 
 def test_training_with_16_bit_products_learns_and_keeps_32_bit_weights():

@@ -170,7 +170,7 @@ class PixelModel(nn.Module):
     @property
     def num_parameters(self) -> int:
         """How many numbers training can change."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        return sum(weights.numel() for weights in self.parameters() if weights.requires_grad)
 
     def check_input(self, tokens: torch.Tensor, labels: torch.Tensor | None) -> None:
         """Raise unless tokens and labels fit this model.
@@ -194,9 +194,20 @@ class PixelModel(nn.Module):
                 f"this model was built for images of {self.image_size}, "
                 f"but the tokens are {tuple(tokens.shape[1:])}."
             )
-        self._check_labels(labels, len(tokens))
+        self.check_labels(labels, len(tokens))
 
-    def _check_labels(self, labels: torch.Tensor | None, num_images: int) -> None:
+    def check_labels(self, labels: torch.Tensor | None, num_images: int) -> None:
+        """Raise unless labels fit this model.
+
+        Args:
+            labels: Should be a long tensor (N,), 0 to `num_classes` - 1, or None where the model
+                has no labels.
+            num_images: N.
+
+        Raises:
+            TypeError: If labels are no long tensor.
+            ValueError: If a shape or value does not fit, or labels are missing or unwanted.
+        """
         if self.num_classes is None:
             if labels is not None:
                 raise ValueError(f"{type(self).__name__} has no labels; call it with tokens alone.")

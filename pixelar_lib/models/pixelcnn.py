@@ -63,9 +63,9 @@ class PixelCNN(PixelModel):
         """
         super().__init__(num_bins, num_classes)
         check_count("channels", channels)
-        for dilation in dilations:
-            check_count("a dilation", dilation)
         self.dilations = tuple(dilations)
+        for dilation in self.dilations:
+            check_count("a dilation", dilation)
         self.embedding = nn.Embedding(num_bins, channels)
         if num_classes is not None:
             check_count("num_classes", num_classes)
