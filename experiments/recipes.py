@@ -80,11 +80,17 @@ RECIPES = {
     "pixelcnn-k16": Recipe(
         purpose="A PixelCNN, whose context is all pixels before.",
         model="PixelCNN",
-        fit={"steps": 45_000, **PIXELCNN_FIT, "weight_decay": 0.1},
+        fit={"steps": 45_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
+    "pixelcnn-k16-wide": Recipe(
+        purpose="A wider PixelCNN, to see what more parameters bring.",
+        model="PixelCNN",
+        arguments={"channels": 64},
+        fit={"steps": 43_000, **PIXELCNN_FIT},
+    ),
     "pixelcnn-k256": Recipe(
-        purpose="A PixelCNN on all 256 grey levels.",
+        purpose="The same PixelCNN on all 256 grey levels.",
         model="PixelCNN",
         arguments={"num_bins": 256},
         fit={"steps": 40_000, **PIXELCNN_FIT},

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from experiments import ablations
 from experiments.recipes import PIXELCNN_FIT
+from pixelar_lib import runtime
 from pixelar_lib.models import PixelCNN
 
 each_trial = pytest.mark.parametrize("trial", ablations.TRIALS, ids=lambda trial: trial.change)
@@ -53,6 +54,15 @@ def test_the_record_holds_a_row_for_each_trial(monkeypatch):
     assert [row["change"] for row in record["rows"]] == [trial.change for trial in trials]
     assert record["command"] == "python -m experiments.ablations"
     assert record["machine"]["threads"] == 1
+
+
+def test_the_record_that_ships_is_of_these_trials():
+    rows = json.loads(runtime.read_asset("ablations.json"))["rows"]
+    for row, trial in zip(rows, ablations.TRIALS, strict=True):
+        settings = {**PIXELCNN_FIT, "warmup_steps": 100, **trial.fit}
+        expected = {"change": trial.change, "steps": trial.steps, "seed": trial.seed}
+        expected |= {"arguments": json.loads(json.dumps(trial.arguments)), "fit": settings}
+        assert {name: row[name] for name in expected} == expected
 
 
 def test_a_mixture_gives_probabilities_and_is_trained_on_them():
