@@ -13,7 +13,7 @@ from pixelar_lib.runtime import pick_device
 
 def git_commit() -> str:
     """Return the commit that is checked out, marked where code was changed after it."""
-    code = [".", ":!pixelar_lib/assets"]  # assets are what trainings write
+    code = [":/", ":(top,exclude)pixelar_lib/assets"]  # assets are what trainings write
     changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *code]).returncode
     head = subprocess.run(
         ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True

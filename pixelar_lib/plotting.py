@@ -218,21 +218,15 @@ def reliability_diagram(confidence: torch.Tensor, accuracy: torch.Tensor, title:
     axis = axes[0, 0]
     axis.plot([0, 1], [0, 1], color="#666666", linestyle=":", label="perfectly calibrated")
     axis.plot(confidence.numpy(), accuracy.numpy(), color=BLUE, marker="o", label="model")
-    axis.set(
-        title=title,
-        xlabel="confidence (probability of the likeliest token)",
-        ylabel="accuracy (share of hits)",
-        xlim=(0, 1),
-        ylim=(0, 1),
-    )
+    axis.set(title=title, xlim=(0, 1), ylim=(0, 1))
+    axis.set_xlabel("confidence (probability of the likeliest token)")
+    axis.set_ylabel("accuracy (share of hits)")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)
     return figure
 
 
-def _figure(
-    width: float, height: float, rows: int = 1, columns: int = 1
-) -> tuple[Figure, np.ndarray]:
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple:
     figure, axes = plt.subplots(
         rows, columns, figsize=(width, height), squeeze=False, layout="constrained"
     )

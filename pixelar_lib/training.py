@@ -97,12 +97,10 @@ def fit(
     check_count("look_every", look_every)
     check_count("checkpoint_every", checkpoint_every)
     generator, device = pick_generator(generator), pick_device(device)
-    if transform is None:
-        tokens = tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
+    tokens = tokens if transform else tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
     recipe |= {"replacement": replacement, "seed": generator.initial_seed()}
-    recipe |= {"transform": getattr(transform, "__name__", None)}
-    recipe |= {"device": device.type, "data": fingerprint(tokens, labels)}
-    recipe |= {"look_every": look_every, "held_out": fingerprint(held_out, held_out_labels)}
+    recipe |= {"transform": getattr(transform, "__name__", None), "look_every": look_every}
+    recipe |= {"device": device.type, **_fingerprints(tokens, labels, held_out, held_out_labels)}
     history, losses = History(), []
     with restoring_modes(model), _own_randomness(generator, device):
         chosen_at = _batches(len(tokens), batch_size, replacement, generator)
@@ -127,6 +125,10 @@ def fit(
             if checkpoint and ((step + 1) % checkpoint_every == 0 or step + 1 == steps):
                 state.save(step + 1)
     return history
+
+
+def _fingerprints(tokens, labels, held_out, held_out_labels) -> dict:
+    return {"data": fingerprint(tokens, labels), "held_out": fingerprint(held_out, held_out_labels)}
 
 
 def _steps(first: int, steps: int, progress: bool) -> tqdm:
@@ -212,9 +214,9 @@ def _check_data(model, tokens, labels, transform, held_out, held_out_labels) -> 
     if transform is None:
         model.check_input(tokens, labels)
     else:
-        model.check_labels(labels, len(tokens))
-        few = None if labels is None else labels[:8]
-        model.check_input(transform(tokens[:8], torch.Generator()), few)
+        few = transform(tokens[:8], torch.Generator())
+        model.check_input(few, None if labels is None else labels[:8])
+        model.check_input(few[:1].expand(len(tokens), -1, -1), labels)  # all the labels
     if held_out is not None:
         model.check_input(held_out, held_out_labels)
         if not len(held_out):

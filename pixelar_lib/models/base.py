@@ -194,20 +194,9 @@ class PixelModel(nn.Module):
                 f"this model was built for images of {self.image_size}, "
                 f"but the tokens are {tuple(tokens.shape[1:])}."
             )
-        self.check_labels(labels, len(tokens))
+        self._check_labels(labels, len(tokens))
 
-    def check_labels(self, labels: torch.Tensor | None, num_images: int) -> None:
-        """Raise unless labels fit this model.
-
-        Args:
-            labels: Should be a long tensor (N,), 0 to `num_classes` - 1, or None where the model
-                has no labels.
-            num_images: N.
-
-        Raises:
-            TypeError: If labels are no long tensor.
-            ValueError: If a shape or value does not fit, or labels are missing or unwanted.
-        """
+    def _check_labels(self, labels: torch.Tensor | None, num_images: int) -> None:
         if self.num_classes is None:
             if labels is not None:
                 raise ValueError(f"{type(self).__name__} has no labels; call it with tokens alone.")

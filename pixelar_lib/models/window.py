@@ -110,7 +110,7 @@ class WindowModel(PixelModel):
         Returns:
             Mean cross-entropy in nats per pixel, a scalar.
         """
-        self.check_labels(labels, len(tokens))
+        self._check_labels(labels, len(tokens))
         shape = (len(tokens), self.windows_per_image)
         pixels = torch.randint(tokens[0].numel(), shape, generator=generator)
         tokens, pixels = tokens[share], pixels[share]
