@@ -49,7 +49,8 @@ def image_grid(
         row_names: One text to the left of each row.
     """
     rows = -(-len(images) // columns)
-    width = columns * (cell + 0.06) + (0.6 if row_names else 0)
+    width = columns * (cell + 0.06)
+    cell -= 0.6 / columns if row_names else 0  # the names take their room from the images
     height = (cell + (0.25 if captions else 0.06)) * rows + 0.45
     figure, axes = _figure(width, height, rows, columns)
     for axis in axes.flat:
