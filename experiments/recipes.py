@@ -68,7 +68,7 @@ RECIPES = {
     "post-mlp-k16": Recipe(
         purpose="The post's network and its ten pixels of context, trained longer on all images.",
         arguments={"dropout": 0.0},
-        fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
+        fit={"steps": 150_000, "learning_rate": 4e-3, "warmup_steps": 400},
         ships_weights=True,
     ),
     "neighbourhood-mlp-k16": Recipe(
