@@ -59,7 +59,7 @@ def image_grid(
         _show_grey(axis, image)
         if captions:
             axis.text(0.5, -0.08, captions[index], ha="center", va="top", transform=axis.transAxes)
-    for axis, name in zip(axes[:, 0], row_names or [], strict=False):
+    for axis, name in zip(axes[:, 0], row_names or [], strict=bool(row_names)):
         axis.text(-0.1, 0.5, name, ha="right", va="center", transform=axis.transAxes)
     figure.suptitle(title, fontsize="medium")
     return figure

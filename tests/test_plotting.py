@@ -75,6 +75,8 @@ def test_image_grid_names_its_rows_at_their_left():
     texts = [[text.get_text() for text in axis.texts] for axis in figure.axes]
     assert texts == [["ten"], [], ["all"], []]
     assert figure.axes[0].texts[0].get_position()[0] < 0
+    with pytest.raises(ValueError, match="shorter"):
+        plotting.image_grid(seven_levels(4), "t", columns=2, row_names=["ten"])
 
 
 @pytest.mark.parametrize(("images", "white"), [(seven_levels(), 255), (torch.rand(3, 2, 2), 1)])
