@@ -20,7 +20,7 @@ from benchmarks.reference import draw_one_by_one, train_epochs, windows_one_by_o
 from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from pixelar_lib.context import raster, targets, windows
-from pixelar_lib.data import find_root, load_mnist
+from pixelar_lib.data import load_mnist, missing_files
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import CategoricalPixelPredictor, PixelModel, evaluating
 from pixelar_lib.quantization import quantize
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of the reference (15)")
     parser.add_argument("--ship", action="store_true", help="write the record the book shows")
     arguments = parser.parse_args()
-    source = "full" if (find_root() / "MNIST" / "raw").is_dir() else "bundled"
+    source = "bundled" if missing_files() else "full"
     tokens = {split: load_tokens(split, source) for split in ("train", "validation", "test")}
     record = {"source": source, "machine": machine(), "commit": git_commit()}
     record["command"] = " ".join(["python -m benchmarks", *sys.argv[1:]])

@@ -51,13 +51,14 @@ def bundled_digits() -> str:
 
 
 def full_digits() -> str:
-    """Say where the full MNIST is, or would be."""
-    from pixelar_lib.data import FULL_FILES, find_root
+    """Say where the full MNIST is, or would be; files that are there are checked."""
+    from pixelar_lib.data import FULL_FILES, find_root, missing_files
 
-    raw = find_root() / "MNIST" / "raw"
-    if all((raw / name).is_file() for name in FULL_FILES):
-        return f"in {raw}"
-    return f'not in {raw}; only source="full" needs it, and downloads it there'
+    root, missing = find_root(), missing_files()
+    if not missing:
+        return f"whole, in {root}"
+    what = "not" if len(missing) == len(FULL_FILES) else f"{', '.join(missing)} missing"
+    return f'{what} in {root}; only source="full" needs it, and downloads it there'
 
 
 def models() -> str:
@@ -77,7 +78,7 @@ def device() -> str:
     from pixelar_lib.runtime import pick_device
 
     chosen = pick_device()
-    asked = os.environ.get("PIXELAR_DEVICE", "auto")
+    asked = os.environ.get("PIXELAR_DEVICE") or "auto"
     why = "" if asked == "auto" else f" (PIXELAR_DEVICE is {asked})"
     if chosen.type == "cuda":
         return f"{chosen}, the GPU {torch.cuda.get_device_name(chosen)}{why}"

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import torch
 
-from pixelar_lib.quantization import check_count, check_integers
+from pixelar_lib.quantization import INTEGERS, check_count, check_integers
 
 OUTSIDE = -1  # marks a position before or beside the image: the start token stands there
 
@@ -34,7 +34,7 @@ class Context(ABC):
             width: Columns of the image.
 
         Returns:
-            long (height * width, length), -1 where a position is outside the image.
+            long (height * width, length) on the CPU, -1 where a position is outside the image.
         """
 
 
@@ -50,8 +50,8 @@ class Raster(Context):
 
     def positions(self, height: int, width: int) -> torch.Tensor:
         """Return for each pixel the k flat indices before its own, as `Context.positions`."""
-        pixels = torch.arange(height * width)[:, None]
-        return (pixels + torch.arange(-self.length, 0)).clamp(min=OUTSIDE)
+        pixels = torch.arange(height * width, device="cpu")[:, None]
+        return (pixels + torch.arange(-self.length, 0, device="cpu")).clamp(min=OUTSIDE)
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Neighbourhood(Context):
         """Return for each pixel the flat indices around and before it, as `Context.positions`."""
         reach = range(-self.radius, self.radius + 1)
         offsets = [(y, x) for y in reach for x in reach if (y, x) < (0, 0)]
-        up, aside = torch.tensor(offsets).unbind(1)
-        pixels = torch.arange(height * width)[:, None]
+        up, aside = torch.tensor(offsets, device="cpu").unbind(1)
+        pixels = torch.arange(height * width, device="cpu")[:, None]
         rows, columns = pixels // width + up, pixels % width + aside  # (H W, length)
         inside = (rows >= 0) & (columns >= 0) & (columns < width)
         return torch.where(inside, rows * width + columns, OUTSIDE)
@@ -93,8 +93,7 @@ def raster(k: int) -> Raster:
         TypeError: If k is no integer.
         ValueError: If k is below 1.
     """
-    check_count("k", k)
-    return Raster(k)
+    return Raster(check_count("k", k))
 
 
 def neighbourhood(radius: int) -> Neighbourhood:
@@ -110,8 +109,7 @@ def neighbourhood(radius: int) -> Neighbourhood:
         TypeError: If the radius is no integer.
         ValueError: If the radius is below 1.
     """
-    check_count("radius", radius)
-    return Neighbourhood(radius)
+    return Neighbourhood(check_count("radius", radius))
 
 
 def windows(
@@ -126,7 +124,7 @@ def windows(
         tokens: integer (N, H, W).
         context: Which pixels each window holds.
         start_token: The token that stands at positions outside the image (K in this book).
-        pixels: long (N, M), flat indices of the pixels whose windows you want, M for each
+        pixels: integer (N, M), flat indices of the pixels whose windows you want, M for each
             image. Default: all H W of them.
 
     Returns:
@@ -134,16 +132,18 @@ def windows(
         before.
 
     Raises:
-        TypeError: If tokens or pixels is no integer tensor, or context no context.
+        TypeError: If tokens or pixels is no integer tensor, start_token no integer, or context
+            no context.
         ValueError: If the shapes do not fit or a pixel is outside the image.
     """
     _check_images(tokens)
     check_context(context)
+    start_token = check_count("start_token", start_token, least=0)
     num_images, height, width = tokens.shape
     table = positions(context, height, width).to(tokens.device)
     if pixels is not None:
         _check_pixels(pixels, num_images, height * width)
-        table = table[pixels.to(tokens.device)]  # (N, M, length)
+        table = table[pixels.to(tokens.device).long()]  # (N, M, length)
     index = table.clamp(min=0).expand(num_images, -1, -1).flatten(1)  # (N, M length)
     gathered = tokens.flatten(1).gather(1, index).long().unflatten(1, table.shape[-2:])
     return gathered.masked_fill_(table == OUTSIDE, start_token)
@@ -154,7 +154,7 @@ def targets(tokens: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.T
 
     Args:
         tokens: integer (N, H, W).
-        pixels: long (N, M), flat indices as in `windows`. Default: all H W of them.
+        pixels: integer (N, M), flat indices as in `windows`. Default: all H W of them.
 
     Returns:
         long (N, M).
@@ -168,7 +168,7 @@ def targets(tokens: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.T
     if pixels is None:
         return flat.long()
     _check_pixels(pixels, *flat.shape)
-    return flat.gather(1, pixels.to(tokens.device)).long()
+    return flat.gather(1, pixels.to(tokens.device).long()).long()
 
 
 @lru_cache(maxsize=32)
@@ -181,9 +181,11 @@ def positions(context: Context, height: int, width: int) -> torch.Tensor:
         width: Columns of the image.
 
     Returns:
-        long (height * width, context.length), -1 where a position is outside the image.
+        long (height * width, context.length) on the CPU, -1 where a position is outside the
+        image.
     """
-    return context.positions(height, width)
+    with torch.inference_mode(False), torch.device("cpu"):  # else the caller's modes are kept too
+        return context.positions(height, width)
 
 
 def flat_index(row: int, column: int, height: int, width: int) -> int:
@@ -226,8 +228,8 @@ def _check_images(tokens: torch.Tensor) -> None:
 
 
 def _check_pixels(pixels: torch.Tensor, num_images: int, num_pixels: int) -> None:
-    if not isinstance(pixels, torch.Tensor) or pixels.dtype != torch.long:
-        raise TypeError("pixels must be a long tensor of flat indices, row * width + column.")
+    if not isinstance(pixels, torch.Tensor) or pixels.dtype not in INTEGERS:
+        raise TypeError("pixels must be an integer tensor of flat indices, row * width + column.")
     if pixels.ndim != 2 or len(pixels) != num_images:
         raise ValueError(
             f"pixels must have shape ({num_images}, M), M pixels for each of the "

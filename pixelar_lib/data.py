@@ -5,19 +5,23 @@ Learning Applied to Document Recognition, 1998); its notice and licence are in
 `assets/MNIST-LICENSE.txt`.
 """
 
+import gzip
 import io
 import lzma
 import os
-import tempfile
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import torch
 
-from pixelar_lib.runtime import read_asset, read_verified
+from pixelar_lib.runtime import check_sha256, check_writable, read_asset, write_atomically
 
+BUNDLED = "mnist-subset.npz.xz"
 SPLITS = ("train", "validation", "test")
 NUM_TRAINING_IMAGES = 50_000  # of the 60,000; the last 10,000 are for validation
 FULL_FILES = {
@@ -55,9 +59,10 @@ def load_mnist(split: str, source: str = "bundled", root: str | Path | None = No
             50,000 training images, the last 10,000, and the 10,000 test images. So the bundled
             validation images are training images of "full": judge no model on them that was
             trained on those, such as the ones in `zoo`.
-        root: For "full": the folder that holds `MNIST/raw`, as torchvision lays it out.
-            Default: the environment variable `PIXELAR_DATA`, else a cache folder in your home.
-            Missing files are downloaded into it.
+        root: For "full": the folder that holds the files, in `MNIST/raw` as torchvision lays
+            them out, in `raw`, or directly; packed (.gz) or not. Default: the environment
+            variable `PIXELAR_DATA`, else a cache folder in your home. What a split needs and
+            is not there is downloaded into `MNIST/raw`.
 
     Returns:
         The images and labels of that split.
@@ -65,7 +70,7 @@ def load_mnist(split: str, source: str = "bundled", root: str | Path | None = No
     Raises:
         ValueError: If split or source has no such name, if a root is given for the bundled
             digits, or if a file is truncated or altered.
-        FileNotFoundError: If the full set is neither there nor can be downloaded.
+        FileNotFoundError: If a file of the full set is neither there nor can be downloaded.
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r} does not exist; choose one of {SPLITS}.")
@@ -99,47 +104,113 @@ def find_root(root: str | Path | None = None) -> Path:
         ) from error
 
 
+def missing_files(root: str | Path | None = None) -> list[str]:
+    """Return which files of the full set are not there; none where it is there, whole.
+
+    Args:
+        root: As for `load_mnist`.
+
+    Returns:
+        Names out of the four of MNIST; all others are there, their sha256 checked.
+
+    Raises:
+        ValueError: If a file is truncated or altered.
+        FileNotFoundError: As `find_root` does.
+    """
+    root = find_root(root)
+    missing = [name for name in FULL_FILES if not _find(root, name)]
+    for name in FULL_FILES:
+        if name not in missing:
+            _read(root, name)
+    return missing
+
+
 def _load_bundled(split: str) -> Digits:
-    archive = np.load(io.BytesIO(lzma.decompress(read_asset("mnist-subset.npz.xz"))))
-    images, labels = archive[f"{split}_images"], archive[f"{split}_labels"]
-    return Digits(torch.from_numpy(images), torch.from_numpy(labels).long())
+    archive = np.load(io.BytesIO(lzma.decompress(read_asset(BUNDLED))))
+    return _digits(archive[f"{split}_images"], archive[f"{split}_labels"])
 
 
 def _load_full(split: str, root: Path) -> Digits:
-    from torchvision.datasets.mnist import read_image_file, read_label_file  # slow to import
-
-    raw = root / "MNIST" / "raw"
-    if not all((raw / name).is_file() for name in FULL_FILES):
-        _download(root)
     begin = "t10k" if split == "test" else "train"
-    images, labels = (raw / f"{begin}-{part}-ubyte" for part in ("images-idx3", "labels-idx1"))
-    for file in (images, labels):
-        read_verified(file, FULL_FILES[file.name])  # torchvision checks only what it downloads
+    names = [f"{begin}-{part}-ubyte" for part in ("images-idx3", "labels-idx1")]
+    if not all(_find(root, name) for name in names):
+        _download(root)
     part = {
         "train": slice(NUM_TRAINING_IMAGES),
         "validation": slice(NUM_TRAINING_IMAGES, None),
         "test": slice(None),
     }[split]
-    return Digits(read_image_file(images)[part].clone(), read_label_file(labels)[part].clone())
+    return _digits(*(_array(_read(root, name))[part].copy() for name in names))
+
+
+def _digits(images: np.ndarray, labels: np.ndarray) -> Digits:
+    with torch.inference_mode(False):  # a tensor made in that mode could never be trained on
+        return Digits(torch.from_numpy(images), torch.from_numpy(labels).long())
+
+
+def _find(root: Path, name: str) -> Path | None:
+    """Return where a file of the full set is: in any folder and under any name it comes in."""
+    dotted = name.replace("-idx", ".idx")
+    names = (name, f"{name}.gz", dotted, f"{dotted}.gz")
+    files = (folder / n for folder in (root / "MNIST" / "raw", root / "raw", root) for n in names)
+    return next((file for file in files if file.is_file()), None)
+
+
+def _read(root: Path, name: str) -> bytes:
+    """Return a file of the full set, unpacked; torchvision checks only what it downloads."""
+    file = _find(root, name)
+    content = _unpacked(file.read_bytes())
+    advice = "Delete it, and it is downloaded again."
+    return check_sha256(content, FULL_FILES[name], file, advice)
+
+
+def _array(content: bytes) -> np.ndarray:
+    """Return the array in an IDX file, uint8; its sha256 vouches for the header."""
+    num_axes = content[3]
+    shape = np.frombuffer(content, ">u4", num_axes, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * num_axes).reshape(shape)
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Return what a .gz file holds; anything else, and a damaged one, as it is."""
+    with suppress(OSError, EOFError, zlib.error):
+        return gzip.decompress(content)
+    return content
 
 
 def _download(root: Path) -> None:
-    """Download the four files beside their place, check them, then move them there."""
-    from torchvision.datasets import MNIST
-
+    """Download what is missing into MNIST/raw; each file gets its name when it is checked."""
     raw = root / "MNIST" / "raw"
+    missing = [name for name in FULL_FILES if not _find(root, name)]
     try:
-        raw.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root) as temporary:
-            MNIST(temporary, train=True, download=True)
-            for name, sha256 in FULL_FILES.items():
-                file = Path(temporary) / "MNIST" / "raw" / name
-                read_verified(file, sha256)
-                os.replace(file, raw / name)
-    except (OSError, RuntimeError, HTTPException) as error:
+        check_writable(raw / missing[0])
+        for name in missing:
+            content = _fetch(name)
+            write_atomically(raw / name, lambda file, content=content: file.write_bytes(content))
+    except OSError as error:
+        for folder in (raw, raw.parent):
+            with suppress(OSError):  # only an empty one goes
+                folder.rmdir()
         raise FileNotFoundError(
-            f"the full MNIST is not in {raw}, and downloading it there failed ({error}). Check "
-            "the network, the disk space and whether the folder can be written; or set root= or "
-            "PIXELAR_DATA to a folder that holds MNIST/raw; or use source='bundled', which "
-            "needs no network."
+            f"the full MNIST in {root} lacks {', '.join(missing)}, and downloading into {raw} "
+            f"failed ({error}). Check the network, the disk space and whether the folder can be "
+            "written; or put the files there by hand, packed (.gz) or not; or set root= or "
+            "PIXELAR_DATA to a folder that holds them; or use source='bundled', which needs no "
+            "network."
         ) from error
+
+
+def _fetch(name: str) -> bytes:
+    """Return a file of the full set from the first of torchvision's mirrors that has it whole."""
+    from torchvision.datasets import MNIST  # slow to import
+
+    problems = []
+    for mirror in MNIST.mirrors:
+        url = f"{mirror}{name}.gz"
+        try:
+            with urlopen(url, timeout=60) as reply:
+                content = _unpacked(reply.read())
+            return check_sha256(content, FULL_FILES[name], "what came", "Nothing of it is kept.")
+        except (OSError, ValueError, HTTPException) as error:
+            problems.append(f"{url}: {error}")
+    raise OSError("; ".join(problems))

@@ -3,6 +3,7 @@
 import torch
 
 from pixelar_lib.models import PixelModel
+from pixelar_lib.quantization import INTEGERS, check_count
 
 DEFAULT_IMAGE_SIZE = (28, 28)
 UNKNOWN = -1  # marks in `known` the pixels to draw
@@ -19,40 +20,49 @@ def known_pixels(
     Args:
         model: Its `image_size` is taken where nothing else tells the size.
         num_images: N.
-        known: long (N, H, W) or (H, W), -1 where to draw; default: all pixels are drawn.
+        known: integer (N, H, W) or (H, W), -1 where to draw; so uint8, which has no -1, leaves
+            nothing to draw. Default: all pixels are drawn.
         image_size: H = W, or (H, W). Default: that of `known`, else of the model, else 28.
 
     Returns:
         long (N, H, W), on the CPU.
 
     Raises:
-        TypeError: If known is no long tensor.
+        TypeError: If known is no integer tensor, or num_images no integer.
         ValueError: If a shape or a value does not fit.
     """
-    size = (image_size, image_size) if isinstance(image_size, int) else image_size
-    if size is not None:
-        _check_size(size)
+    num_images = check_count("num_images", num_images)
+    size = None if image_size is None else _height_and_width(image_size)
     if known is None:
-        return torch.full((num_images, *(size or model.image_size or DEFAULT_IMAGE_SIZE)), UNKNOWN)
-    if not isinstance(known, torch.Tensor) or known.dtype != torch.long:
-        raise TypeError("known must be a long tensor of tokens, with -1 where to draw.")
+        size = size or _height_and_width(model.image_size or DEFAULT_IMAGE_SIZE)
+        return torch.full((num_images, *size), UNKNOWN, dtype=torch.long, device="cpu")
+    if not isinstance(known, torch.Tensor) or known.dtype not in INTEGERS:
+        raise TypeError(
+            "known must be an integer tensor, such as a long tensor of tokens, with -1 where to "
+            "draw."
+        )
     if known.ndim == 2:
         known = known.expand(num_images, -1, -1)
     if known.ndim != 3 or len(known) != num_images or not known.numel():
         raise ValueError(
             f"known must have shape (H, W) or ({num_images}, H, W), not {tuple(known.shape)}."
         )
-    if size is not None and tuple(size) != tuple(known.shape[1:]):
+    if size is not None and size != tuple(known.shape[1:]):
         raise ValueError(f"image_size is {size}, but known is {tuple(known.shape[1:])}.")
     if not UNKNOWN <= int(known.min()) <= int(known.max()) < model.num_bins:
         raise ValueError(
             f"known must hold tokens 0 to {model.num_bins - 1}, or -1 where to draw; "
             f"it ranges from {int(known.min())} to {int(known.max())}."
         )
-    return known.cpu().contiguous()
+    return known.long().cpu().contiguous()
 
 
-def _check_size(size) -> None:
-    is_pair = isinstance(size, tuple | list) and len(size) == 2
-    if not is_pair or not all(isinstance(side, int) and side >= 1 for side in size):
-        raise ValueError(f"image_size is {size!r}; give an int or a pair (H, W), each at least 1.")
+def _height_and_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    sides = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
+    try:
+        height, width = (check_count("a side", side) for side in sides)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"image_size is {image_size!r}; give an int or a pair (H, W), each at least 1."
+        ) from None
+    return height, width

@@ -4,6 +4,8 @@ The idea is from the post "Generating Pixels One by One" (section "The 'Pixel as
 Approach"); the rule here is in integers, so that white never becomes the start token.
 """
 
+import operator
+
 import torch
 
 MIN_BINS, MAX_BINS = 2, 256
@@ -25,7 +27,7 @@ def quantize(images: torch.Tensor, num_bins: int) -> torch.Tensor:
         TypeError: If images is no tensor, or of another dtype; if K is no integer.
         ValueError: If K is outside 2 to 256, or an intensity is outside 0 to 1 or NaN.
     """
-    check_num_bins(num_bins)
+    num_bins = check_num_bins(num_bins)
     return _levels(images).long().mul_(num_bins).floor_divide_(256)
 
 
@@ -43,6 +45,7 @@ def dequantize(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:
         TypeError: If tokens is no integer tensor; if K is no integer.
         ValueError: If K is outside 2 to 256 or a token outside 0 to K - 1.
     """
+    num_bins = check_num_bins(num_bins)
     check_tokens(tokens, num_bins)
     return (tokens.float() + 0.5) / num_bins
 
@@ -63,40 +66,52 @@ def binarize(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         TypeError, ValueError: As `quantize` does.
     """
     levels = _levels(images).cpu()
-    return (torch.rand(levels.shape, generator=generator) * 255 < levels).long()
+    noise = torch.rand(levels.shape, generator=generator, dtype=torch.float32, device="cpu")
+    return (noise * 255 < levels).long()
 
 
-def check_num_bins(num_bins: int) -> None:
-    """Raise unless `num_bins` is an integer from 2 to 256.
+def check_num_bins(num_bins: int) -> int:
+    """Return `num_bins` as an int, having checked that grey levels can be cut into as many.
 
     Args:
-        num_bins: K, the number of bins.
+        num_bins: K, the number of bins, 2 to 256.
+
+    Returns:
+        K.
 
     Raises:
         TypeError: If it is no integer.
         ValueError: If it is out of range.
     """
-    check_count("num_bins", num_bins, MIN_BINS, MAX_BINS)
+    return check_count("num_bins", num_bins, MIN_BINS, MAX_BINS)
 
 
-def check_count(name: str, value: int, least: int = 1, most: int | None = None) -> None:
-    """Raise unless `value` is an integer in a range.
+def check_count(name: str, value: int, least: int = 1, most: int | None = None) -> int:
+    """Return `value` as an int, having checked its range.
 
     Args:
         name: What to call it in an error.
-        value: What was given.
+        value: What was given: an int, or another integer such as NumPy's.
         least: The smallest that is allowed.
         most: The largest; default: no limit.
+
+    Returns:
+        The value.
 
     Raises:
         TypeError: If it is no integer.
         ValueError: If it is out of range.
     """
-    if not isinstance(value, int) or isinstance(value, bool):
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool) or getattr(value, "dtype", None) is torch.bool:
         raise TypeError(f"{name} must be an int, not {type(value).__name__}.")
-    if value < least or (most is not None and value > most):
+    if count < least or (most is not None and count > most):
         allowed = f"at least {least}" if most is None else f"{least} to {most}"
-        raise ValueError(f"{name} is {value}; it must be {allowed}.")
+        raise ValueError(f"{name} is {count}; it must be {allowed}.")
+    return count
 
 
 def check_tokens(tokens: torch.Tensor, num_bins: int) -> None:
@@ -104,13 +119,14 @@ def check_tokens(tokens: torch.Tensor, num_bins: int) -> None:
 
     Args:
         tokens: integer tensor of any shape.
-        num_bins: K, the number of bins, 2 to 256.
+        num_bins: K, the number of values a token can have, at least 2; a codebook may have
+            more than the 256 that grey levels can be cut into.
 
     Raises:
-        TypeError: If tokens is no integer tensor.
-        ValueError: If a token is out of range.
+        TypeError: If tokens is no integer tensor; if K is no integer.
+        ValueError: If a token is out of range, or K below 2.
     """
-    check_num_bins(num_bins)
+    num_bins = check_count("num_bins", num_bins, MIN_BINS)
     check_integers(tokens)
     if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < num_bins:
         raise ValueError(
@@ -149,8 +165,16 @@ def _levels(images: torch.Tensor) -> torch.Tensor:
             "float32 or float64 intensities (0 to 1)."
         )
     if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):  # NaN fails too
-        raise ValueError(
-            f"float images must lie in 0 to 1, but some value does not (smallest "
-            f"{images.min():g}, largest {images.max():g}). Divide 8-bit levels by 255."
-        )
+        raise ValueError(f"float images must lie in 0 to 1, but {_what_is_wrong(images)}")
     return torch.round(images.float() * 255)
+
+
+def _what_is_wrong(images: torch.Tensor) -> str:
+    if bool(images.isnan().any()):
+        return "some value is NaN: look where it comes from, such as a division by 0."
+    smallest, largest = float(images.min()), float(images.max())  # printed with all their digits
+    if smallest >= 0 and largest <= 255:
+        advice = "Divide 8-bit levels by 255; take away a rounding error with clamp(0, 1)."
+    else:
+        advice = "Rescale them to 0 (black) to 1 (white)."
+    return f"some value does not (smallest {smallest}, largest {largest}). {advice}"

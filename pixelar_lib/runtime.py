@@ -1,13 +1,22 @@
 """What the surroundings decide: seeds, the device, and files that are whole or absent."""
 
+import errno
+import glob
 import hashlib
+import operator
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -25,16 +34,17 @@ def seeded_generator(seed: int = 0) -> torch.Generator:
         A `torch.Generator` on the CPU.
 
     Raises:
+        TypeError: If the seed is no integer.
         ValueError: If `PIXELAR_SEED_OFFSET` is not an integer.
     """
-    text = os.environ.get("PIXELAR_SEED_OFFSET", "0")
+    text = os.environ.get("PIXELAR_SEED_OFFSET") or "0"
     try:
         offset = int(text)
     except ValueError:
         raise ValueError(
             f"PIXELAR_SEED_OFFSET is {text!r}; set it to an integer such as 1, or unset it."
         ) from None
-    return torch.Generator().manual_seed(seed + offset)
+    return torch.Generator(device="cpu").manual_seed(operator.index(seed) + offset)
 
 
 def pick_generator(generator: torch.Generator | None) -> torch.Generator:
@@ -72,7 +82,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     Raises:
         ValueError: If the device has no such name or is not on this machine.
     """
-    wanted = os.environ.get("PIXELAR_DEVICE", "auto") if str(device) == "auto" else device
+    wanted = os.environ.get("PIXELAR_DEVICE") or "auto" if str(device) == "auto" else device
     counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if str(wanted) == "auto":
         return torch.device(next((name for name, count in counts.items() if count), "cpu"))
@@ -93,53 +103,121 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
     """Write a file so that it is there whole or not at all: write beside it, then rename.
 
+    What a killed process left half-written beside `path` is deleted; what another one is
+    writing there just now is not.
+
     Args:
         path: The file to write; its folder is created where it is missing.
-        write: Called with the path of a temporary file in the same folder.
+        write: Called with the path of an empty temporary file in the same folder.
 
     Raises:
         OSError: If the folder or file cannot be written, or the disk is full. What stood at
             `path` before is then still there.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
+    with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        os.replace(temporary, path)
+        _delete_litter(path)
+        with _temporary_beside(path) as temporary:
+            write(temporary)
+            os.replace(temporary, path)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise unless `write_atomically` could write this file; nothing of the trial stays.
+
+    Args:
+        path: The file that is to be written later.
+
+    Raises:
+        OSError: As `write_atomically` does, except that a disk may still fill up.
+    """
+    path = Path(path)
+    with _explained(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with _temporary_beside(_nearest_folder(path) / path.name):
+            pass
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OSError(
             error.errno,
             f"could not write {path} ({error.strerror or error}); what was there before is "
             "unchanged. Free some disk space or choose another folder.",
         ) from error
+
+
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    """Create an empty file; its lock, which dies with the process, says that it is in use."""
+    temporary, lock = _create_locked(path)
+    try:
+        yield temporary
     finally:
         with suppress(OSError):  # it is there only where something went wrong
             temporary.unlink()
+        lock.close()
 
 
-def read_verified(path: str | Path, sha256: str) -> bytes:
-    """Return the bytes of a file, having compared their sha256.
+def _create_locked(path: Path):
+    while True:
+        temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        lock = temporary.open("xb")
+        if fcntl is None:
+            lock.close()  # Windows renames no open file
+            return temporary, lock
+        with suppress(OSError):  # some network drives have no locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if temporary.exists():  # else it was taken for litter before it was locked
+            return temporary, lock
+        lock.close()
+
+
+def _delete_litter(path: Path) -> None:
+    for file in path.parent.glob(f".{glob.escape(path.name)}-{'[0-9a-f]' * 8}"):
+        with suppress(OSError):  # its writer is alive, or somebody else was quicker
+            if fcntl is None:  # Windows deletes no open file, and a minute is for the renaming
+                if time.time() - file.stat().st_mtime > 60:
+                    file.unlink()
+                continue
+            with file.open("r+b") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                file.unlink()
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Return the folder of `path`, or the one in which it would have to be created."""
+    for folder in path.absolute().parents:
+        with suppress(FileNotFoundError):
+            folder.stat()
+            return folder
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def check_sha256(content: bytes, sha256: str, origin: str | Path, advice: str) -> bytes:
+    """Return `content` if it has this sha256.
 
     Args:
-        path: The file to read.
+        content: What was read.
         sha256: The expected hash, 64 hexadecimal digits.
+        origin: Where it was read, for the error.
+        advice: What to do, for the error.
 
     Returns:
-        The content of the file.
+        The content, unchanged.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated or altered.
+        ValueError: If it has another hash.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; install pixelar_lib again.")
-    content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(
-            f"{path} ({len(content):,} bytes) is truncated or altered: its sha256 is not the "
-            "recorded one. Delete it and install or download it again."
+            f"{origin} ({len(content):,} bytes) is truncated or altered: its sha256 is not the "
+            f"recorded one. {advice}"
         )
     return content
 
@@ -147,8 +225,10 @@ def read_verified(path: str | Path, sha256: str) -> bytes:
 def read_asset(name: str) -> bytes:
     """Return the bytes of a file that ships in `pixelar_lib/assets`, sha256 checked.
 
+    This detects damage, not tampering: whoever can alter a file can alter the list beside it.
+
     Args:
-        name: The name of the file, as listed in `assets/SHA256SUMS`.
+        name: The file's path below `assets`, with slashes, as listed in `assets/SHA256SUMS`.
 
     Returns:
         The content of the file.
@@ -161,4 +241,7 @@ def read_asset(name: str) -> bytes:
     hashes = {file: digest for digest, file in (line.split() for line in lines)}
     if name not in hashes:
         raise FileNotFoundError(f"no asset is called {name!r}; there are {sorted(hashes)}.")
-    return read_verified(ASSETS / name, hashes[name])
+    file = ASSETS / name
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is missing; install pixelar_lib again.")
+    return check_sha256(file.read_bytes(), hashes[name], file, "Install pixelar_lib again.")

@@ -1,9 +1,11 @@
 """Which earlier pixels a prediction may see, against a slow reference."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from reader_settings import SETTINGS
 
 from pixelar_lib.context import neighbourhood, positions, raster, targets, windows
 
@@ -123,6 +125,39 @@ def test_windows_of_bytes_are_long():
     assert gathered.flatten().tolist() == [256, 255, 255, 255]
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
+def test_pixels_may_be_any_integers(dtype):
+    tokens, pixels = torch.arange(18).view(2, 3, 3), torch.tensor([[4, 8], [0, 1]])
+    for use in (
+        lambda pixels: windows(tokens, raster(2), START, pixels),
+        lambda pixels: targets(tokens, pixels),
+    ):
+        assert torch.equal(use(pixels.to(dtype)), use(pixels))
+
+
+def test_integers_of_numpy_make_the_same_contexts():
+    assert raster(np.int64(3)) == raster(3) and type(raster(np.int64(3)).length) is int
+    assert neighbourhood(np.int64(3)) == neighbourhood(3)
+    tokens = torch.zeros(1, 2, 2, dtype=torch.long)
+    assert windows(tokens, raster(1), np.int64(9))[0, 0].tolist() == [9]
+
+
+@pytest.mark.parametrize("context", [raster(3), neighbourhood(2)], ids=str)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_readers_settings_change_no_window_and_are_not_remembered(setting, context):
+    tokens = torch.arange(2 * 5 * 7).view(2, 5, 7)
+    expected = windows(tokens, context, START), targets(tokens), context.positions(5, 7)
+    positions.cache_clear()
+    with SETTINGS[setting]():
+        inside = windows(tokens, context, START), targets(tokens), context.positions(5, 7)
+    for before, result in zip(expected, inside, strict=True):
+        assert result.device.type == "cpu" and result.tolist() == before.tolist()
+    assert torch.equal(windows(tokens, context, START), expected[0])
+    table = positions(context, 5, 7)
+    vectors = torch.zeros(36, requires_grad=True)
+    vectors[table].sum().backward()  # autograd keeps no table that was made in inference mode
+
+
 def test_no_image_gives_no_window():
     tokens = torch.zeros(0, 3, 3, dtype=torch.long)
     assert windows(tokens, raster(4), START).shape == (0, 9, 4)
@@ -142,6 +177,14 @@ def test_size_of_a_context_is_checked(value, error, message):
         raster(value)
     with pytest.raises(error, match=f"radius {message}"):
         neighbourhood(value)
+
+
+@pytest.mark.parametrize(
+    ("start", "error"), [(1.5, TypeError), (True, TypeError), (None, TypeError), (-1, ValueError)]
+)
+def test_start_token_is_checked(start, error):
+    with pytest.raises(error, match="start_token"):
+        windows(torch.zeros(2, 3, 3, dtype=torch.long), raster(2), start)
 
 
 @pytest.mark.parametrize("context", [10, None, [1, 2]])
@@ -169,8 +212,9 @@ def test_bad_tokens_are_refused(tokens, error, message):
 @pytest.mark.parametrize(
     ("pixels", "error", "message"),
     [
-        (torch.zeros(2, 1), TypeError, r"long tensor of flat indices, row \* width \+ column"),
-        ([[0], [0]], TypeError, "long tensor of flat indices"),
+        (torch.zeros(2, 1), TypeError, r"integer tensor of flat indices, row \* width \+ column"),
+        (torch.ones(2, 1, dtype=torch.bool), TypeError, "integer tensor of flat indices"),
+        ([[0], [0]], TypeError, "integer tensor of flat indices"),
         (torch.zeros(3, 1, dtype=torch.long), ValueError, r"\(2, M\).* 2 images, not \(3, 1\)"),
         (torch.zeros(2, dtype=torch.long), ValueError, r"not \(2,\)"),
         (torch.tensor([[0], [9]]), ValueError, "from 0 to 8"),

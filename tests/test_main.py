@@ -1,6 +1,8 @@
 """python -m pixelar_lib: what it reports, and what it calls a problem."""
 
-import subprocess
+import hashlib
+import runpy
+import shutil
 import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError
@@ -27,19 +29,16 @@ def printed(capsys):
     return run
 
 
-def test_command():
-    done = subprocess.run(
-        [sys.executable, "-m", "pixelar_lib"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith(f"library:    pixelar_lib {__version__} in ")
-    assert len(done.stdout.splitlines()) == len(report.REPORT)
-
-
-def test_report(printed, monkeypatch):
+def test_report(capsys, monkeypatch):
     monkeypatch.setenv("PIXELAR_DEVICE", "cpu")
-    status, lines = printed()
-    assert status == 0
-    assert lines["library"].endswith(f" in {Path(report.__file__).parent}")
+    monkeypatch.delitem(sys.modules, "pixelar_lib.__main__")  # python -m finds it anew
+    with pytest.raises(SystemExit) as exited:
+        runpy.run_module("pixelar_lib", run_name="__main__")
+    assert not exited.value.code
+    printed = capsys.readouterr().out.splitlines()
+    lines = {name: text.strip() for name, _, text in (line.partition(":") for line in printed)}
+    assert [*lines] == [*report.REPORT]
+    assert lines["library"] == f"pixelar_lib {__version__} in {Path(report.__file__).parent}"
     assert lines["Python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
     assert f"torch {torch.__version__.partition('+')[0]}" in lines["packages"]
     assert lines["digits"] == f"8,000 train, 2,000 validation, 2,000 test, in {runtime.ASSETS}"
@@ -59,27 +58,61 @@ def test_missing_packages_are_named(printed, monkeypatch):
         return "1.0"
 
     monkeypatch.setattr(report, "version", version)
+    monkeypatch.setattr(report, "REPORT", {"packages": report.packages})
     status, lines = printed()
     assert status == 1
     assert lines["packages"] == "PROBLEM: missing: torch, tqdm; run: pip install torch tqdm"
 
 
-def test_full_set_is_found_where_it_is(printed, monkeypatch, tmp_path):
+@pytest.fixture
+def full_line(monkeypatch, tmp_path):
+    """Return a function that puts files into an empty PIXELAR_DATA: what the report says then."""
+    files = {name: name.encode() for name in data.FULL_FILES}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    monkeypatch.setattr(data, "FULL_FILES", hashes)
     monkeypatch.setenv("PIXELAR_DATA", str(tmp_path))
-    raw = tmp_path / "MNIST" / "raw"
-    assert printed()[1]["full MNIST"].startswith(f"not in {raw}; only ")
-    raw.mkdir(parents=True)
-    for name in data.FULL_FILES:
-        (raw / name).touch()
-    assert printed()[1]["full MNIST"] == f"in {raw}"
+    monkeypatch.setattr(report, "REPORT", {"full MNIST": report.full_digits})
+
+    def put(printed, names, ending=lambda content: content):
+        raw = tmp_path / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for name in names:
+            (raw / name).write_bytes(ending(files[name]))
+        status, lines = printed()
+        return status, lines["full MNIST"]
+
+    return put
+
+
+def test_full_set_is_reported_where_it_is_whole(printed, full_line, tmp_path):
+    assert full_line(printed, data.FULL_FILES) == (0, f"whole, in {tmp_path}")
+
+
+def test_full_set_is_missed(printed, full_line, tmp_path):
+    status, line = full_line(printed, [])
+    assert status == 0 and line.startswith(f"not in {tmp_path}; only ")
+
+
+def test_missing_file_of_the_full_set_is_named(printed, full_line, tmp_path):
+    first, *others = data.FULL_FILES
+    status, line = full_line(printed, others)
+    assert status == 0 and line.startswith(f"{first} missing in {tmp_path}; only ")
+
+
+def test_empty_files_are_not_the_full_set(printed, full_line):
+    status, line = full_line(printed, data.FULL_FILES, lambda content: b"")
+    assert status == 1
+    assert line.startswith("PROBLEM: ") and "(0 bytes) is truncated or altered" in line
 
 
 @pytest.mark.parametrize("name", ["digits", "models"])
 def test_damaged_files_are_a_problem(printed, monkeypatch, tmp_path, name):
-    for path in runtime.ASSETS.iterdir():
-        content = b"" if path.suffix in {".xz", ".safetensors"} else path.read_bytes()
-        (tmp_path / path.name).write_bytes(content)
-    monkeypatch.setattr(runtime, "ASSETS", tmp_path)
+    assets = tmp_path / "assets"
+    shutil.copytree(runtime.ASSETS, assets)
+    for path in assets.rglob("*"):
+        if path.suffix in {".xz", ".safetensors"}:
+            path.write_bytes(b"")
+    monkeypatch.setattr(runtime, "ASSETS", assets)
     status, lines = printed()
     assert status == 1
     assert lines[name].startswith("PROBLEM: ") and "truncated or altered" in lines[name]
@@ -89,6 +122,7 @@ def test_damaged_files_are_a_problem(printed, monkeypatch, tmp_path, name):
     ("cuda", "mps", "asked", "line"),
     [
         (0, False, None, "cpu, no GPU was found"),
+        (0, False, "", "cpu, no GPU was found"),
         (1, False, None, "cuda, the GPU H1"),
         (0, True, None, "mps, Apple's GPU"),
         (1, False, "cuda:0", "cuda:0, the GPU H1 (PIXELAR_DEVICE is cuda:0)"),
@@ -101,6 +135,7 @@ def test_device(printed, monkeypatch, cuda, mps, asked, line):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H1")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     monkeypatch.delenv("PIXELAR_DEVICE", raising=False)
-    if asked:
+    if asked is not None:
         monkeypatch.setenv("PIXELAR_DEVICE", asked)
+    monkeypatch.setattr(report, "REPORT", {"device": report.device})
     assert printed()[1]["device"].startswith(line)
