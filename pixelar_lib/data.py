@@ -1,4 +1,4 @@
-"""Real MNIST digits: the bundled subset (default, offline) or the full set through torchvision.
+"""Real MNIST digits: the bundled subset (default, offline), or the full set, local or downloaded.
 
 MNIST is by Yann LeCun, Léon Bottou, Yoshua Bengio and Patrick Haffner (Gradient-Based
 Learning Applied to Document Recognition, 1998); its notice and licence are in
@@ -61,8 +61,8 @@ def load_mnist(split: str, source: str = "bundled", root: str | Path | None = No
             trained on those, such as the ones in `zoo`.
         root: For "full": the folder that holds the files, in `MNIST/raw` as torchvision lays
             them out, in `raw`, or directly; packed (.gz) or not. Default: the environment
-            variable `PIXELAR_DATA`, else a cache folder in your home. What a split needs and
-            is not there is downloaded into `MNIST/raw`.
+            variable `PIXELAR_DATA`, else a cache folder in your home. Where the files of this
+            split are not there, all that is missing is downloaded into `MNIST/raw`.
 
     Returns:
         The images and labels of that split.
@@ -133,8 +133,9 @@ def _load_bundled(split: str) -> Digits:
 def _load_full(split: str, root: Path) -> Digits:
     begin = "t10k" if split == "test" else "train"
     names = [f"{begin}-{part}-ubyte" for part in ("images-idx3", "labels-idx1")]
-    if not all(_find(root, name) for name in names):
-        _download(root)
+    missing = [name for name in FULL_FILES if not _find(root, name)]
+    if not set(names).isdisjoint(missing):
+        _download(root, missing)
     part = {
         "train": slice(NUM_TRAINING_IMAGES),
         "validation": slice(NUM_TRAINING_IMAGES, None),
@@ -178,10 +179,9 @@ def _unpacked(content: bytes) -> bytes:
     return content
 
 
-def _download(root: Path) -> None:
+def _download(root: Path, missing: list[str]) -> None:
     """Download what is missing into MNIST/raw; each file gets its name when it is checked."""
     raw = root / "MNIST" / "raw"
-    missing = [name for name in FULL_FILES if not _find(root, name)]
     try:
         check_writable(raw / missing[0])
         for name in missing:
