@@ -59,7 +59,7 @@ def main() -> None:
         print(line(row), flush=True)
     text = json.dumps(record, indent=1) + "\n"
     if arguments.ship:
-        add_asset("benchmark.json", text.encode())
+        add_asset("records/measurements/benchmark.json", text.encode())
     else:
         write_atomically(RECORD, lambda path: path.write_text(text, encoding="utf8"))
 

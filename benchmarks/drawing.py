@@ -1,6 +1,6 @@
 """Time how long each shipped model takes to draw: python -m benchmarks.drawing
 
-Writes pixelar_lib/assets/drawing.json, which the book's page of results shows.
+Writes pixelar_lib/assets/records/measurements/drawing.json, which the book's page of results shows.
 """
 
 import json
@@ -28,7 +28,7 @@ def main() -> None:
         "machine": machine(),
         "command": "python -m benchmarks.drawing",
     }
-    add_asset("drawing.json", (json.dumps(record, indent=1) + "\n").encode())
+    add_asset("records/measurements/drawing.json", (json.dumps(record, indent=1) + "\n").encode())
     for name, values in seconds.items():
         print(f"{name}: " + ", ".join(f"{1e3 * value:.0f} ms" for value in values))
 

@@ -1,8 +1,8 @@
 """Measure on a short budget what each choice in the PixelCNN's training brings.
 
 python -m experiments.ablations trains each variant on one thread, evaluates it on validation
-images, and writes pixelar_lib/assets/ablations.json. The steps were set to take about as long as
-the first variant's; the record says how long each one took.
+images, and writes records/measurements/ablations.json below pixelar_lib/assets. The steps were set
+to take about as long as the first variant's; the record says how long each one took.
 """
 
 import json
@@ -17,9 +17,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from experiments.recipes import PIXELCNN_FIT
+from experiments.trainables import Wrapped
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelCNN, PixelModel
+from pixelar_lib.models.pixelcnn import VerticalConv
 from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
 
@@ -36,7 +38,7 @@ class Trial:
         arguments: Of `PixelCNN`.
         fit: Arguments of `training.fit` that differ.
         rebuild: Changes the model, or wraps it.
-        transform: Changes the images of each step.
+        learner: Wraps the model in training alone.
         seed: Of the only run.
     """
 
@@ -45,29 +47,29 @@ class Trial:
     arguments: dict = field(default_factory=dict)
     fit: dict = field(default_factory=dict)
     rebuild: Callable[[PixelModel], PixelModel] = lambda model: model
-    transform: Callable | None = None
+    learner: Callable[[PixelModel], nn.Module] = lambda model: model
     seed: int = 0
 
 
 class Averaging(PixelModel):
     """Trains one model, and predicts with a running average of its weights."""
 
-    def __init__(self, model: PixelModel, share: float = 0.995) -> None:
+    def __init__(self, model: PixelModel, decay: float = 0.995) -> None:
         super().__init__(model.num_bins)
         self.model = model
-        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(share))
+        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.average.requires_grad_(False)
 
-    def training_loss(self, tokens, labels, generator, share=slice(None)):
+    def training_loss(self, tokens, labels=None):
         self.average.update_parameters(self.model)  # the first time, it copies
-        return self.model.training_loss(tokens, labels, generator, share)
+        return self.model.training_loss(tokens, labels)
 
     def forward(self, tokens, labels=None):
         return self.average(tokens)
 
 
-class FullPrecision(nn.Conv2d):
-    """A convolution that 16 bits are too coarse for: its outputs are places on the grey scale."""
+class FullPrecision(nn.Linear):
+    """A layer that 16 bits are too coarse for: its outputs are places on the grey scale."""
 
     def forward(self, hidden):
         with torch.autocast(hidden.device.type, enabled=False):
@@ -75,18 +77,17 @@ class FullPrecision(nn.Conv2d):
 
 
 class Mixture(PixelModel):
-    """Predicts with a few bells over the grey scale (Salimans et al., PixelCNN++, 2017)."""
+    """Predicts with a few logistics over the grey scale (Salimans et al., PixelCNN++, 2017)."""
 
-    def __init__(self, model: PixelCNN, bells: int = 5) -> None:
+    def __init__(self, model: PixelCNN, components: int = 5) -> None:
         super().__init__(model.num_bins)
         self.model = model
-        model.head[3] = FullPrecision(model.head[3].in_channels, 3 * bells, 1)
+        model.head[3] = FullPrecision(model.head[3].in_features, 3 * components)
         edges = torch.linspace(-1, 1, model.num_bins + 1)
         edges[0], edges[-1] = -100, 100  # the outer bins take the tails
         self.register_buffer("edges", edges)
 
-    def training_loss(self, tokens, labels, generator, share=slice(None)):
-        tokens = tokens[share]
+    def training_loss(self, tokens, labels=None):
         return -self.log_probabilities(tokens, tokens[:, None]).mean()
 
     def forward(self, tokens, labels=None):
@@ -94,39 +95,56 @@ class Mixture(PixelModel):
 
     def log_probabilities(self, tokens, bins):
         """Return the log-probability of M bins at each pixel, (N, M, H, W)."""
-        found = self.model(tokens)[:, :, None]  # (N, 3 bells, 1, H, W)
-        weight, middle, slope = found.chunk(3, dim=1)
-        slope = (slope + 1).clamp(max=7).exp()
-        low, high = ((self.edges[bins + up][:, None] - middle) * slope for up in (0, 1))
+        found = self.model(tokens)[:, :, None]  # (N, 3 components, 1, H, W)
+        weight, middle, inverse_scale = found.chunk(3, dim=1)
+        inverse_scale = (inverse_scale + 1).clamp(max=7).exp()
+        low, high = ((self.edges[bins + up][:, None] - middle) * inverse_scale for up in (0, 1))
         # sigmoid(high) - sigmoid(low), where it may be tiny
         inside = F.logsigmoid(high) + F.logsigmoid(-low) + (-torch.expm1(low - high)).log()
         return (weight.log_softmax(dim=1) + inside).logsumexp(dim=1)
 
 
+class Depthwise(VerticalConv):
+    """A vertical convolution in two steps: each channel by itself, then across them."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__(channels, 2, dilation, groups=channels)
+        self.across = nn.Linear(channels, channels)
+
+    def forward(self, x, state=None):
+        return self.across(super().forward(x, state))
+
+    def reset_parameters(self):
+        super().reset_parameters()
+        if hasattr(self, "across"):  # torch's constructor calls this before it is there
+            self.across.reset_parameters()
+
+
 def with_depthwise(model: PixelCNN) -> PixelCNN:
-    """Split the vertical convolution of each block: each channel by itself, then across them."""
+    """Split the vertical convolution of each block."""
     for block in model.blocks:
-        channels = block.vertical.in_channels
-        arguments = {"dilation": block.dilation, "groups": channels}
-        apart = nn.Conv2d(channels, channels, block.vertical.kernel_size, **arguments)
-        block.vertical = nn.Sequential(apart, nn.Conv2d(channels, channels, 1))
+        block.vertical = Depthwise(block.vertical.in_channels, block.vertical.dilation[0])
     return model.to(memory_format=torch.channels_last)
 
 
 def with_plain_memory(model: PixelCNN) -> PixelCNN:
-    """Keep weights and activations in torch's plain order, not channels last."""
-    model.embedding.register_forward_hook(_plain)
+    """Keep weights and the convolutions' inputs in torch's plain order, not channels last."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_pre_hook(_plain)
     return model.to(memory_format=torch.contiguous_format)
 
 
-def _plain(module, inputs, embedded):  # (N, H, W, C), in memory as (N, C, H, W)
-    return embedded.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
+def _plain(layer, inputs):  # (N, H, W, C), in memory as (N, C, H, W)
+    return (inputs[0].movedim(-1, 1).contiguous().movedim(1, -1), *inputs[1:])
 
 
-def shifted(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Shift all images of a step by at most a pixel each way."""
-    down, right = torch.randint(-1, 2, (2,), generator=generator).tolist()
-    return images.roll((down, right), dims=(1, 2))
+class Shifted(Wrapped):
+    """Trains on images shifted by at most a pixel each way, all images of a step alike."""
+
+    def prepare(self, tokens, labels, generator):
+        down, right = torch.randint(-1, 2, (2,), generator=generator).tolist()
+        return super().prepare(tokens.roll((down, right), dims=(1, 2)), labels, generator)
 
 
 TRIALS = [
@@ -143,7 +161,7 @@ TRIALS = [
     Trial("a constant learning rate", 1000, fit={"schedule": "constant"}),
     Trial("no warm-up", 1000, fit={"warmup_steps": 0}),
     Trial("an average of the weights", 1000, rebuild=Averaging),
-    Trial("images shifted by up to a pixel", 1000, transform=shifted),
+    Trial("images shifted by up to a pixel", 1000, learner=Shifted),
     Trial("32 channels, not 48", 1780, arguments={"channels": 32}),
     Trial("64 channels", 640, arguments={"channels": 64}),
     Trial("no dilation: less reach", 1000, arguments={"dilations": (1,) * 6}),
@@ -167,7 +185,7 @@ def main() -> None:
         "machine": machine(),
         "command": "python -m experiments.ablations",
     }
-    add_asset("ablations.json", (json.dumps(record, indent=1) + "\n").encode())
+    add_asset("records/measurements/ablations.json", (json.dumps(record, indent=1) + "\n").encode())
 
 
 def run(trial: Trial) -> dict:
@@ -176,14 +194,13 @@ def run(trial: Trial) -> dict:
     train, validation = (load_mnist(split, "full").images for split in ("train", "validation"))
     settings = {**PIXELCNN_FIT, "warmup_steps": 100, **trial.fit}
     history = fit(
-        model,
-        quantize(train, model.num_bins),
+        trial.learner(model),
+        quantize(train, model.num_bins).to(torch.uint8),
         steps=trial.steps,
-        transform=trial.transform,
         generator=torch.Generator().manual_seed(trial.seed),
         **settings,
     )
-    likelihood = evaluate(model, quantize(validation[:NUM_VALIDATION], model.num_bins))
+    found = evaluate(model, quantize(validation[:NUM_VALIDATION], model.num_bins))
     return {
         "change": trial.change,
         "num_bins": model.num_bins,
@@ -193,8 +210,8 @@ def run(trial: Trial) -> dict:
         "parameters": model.num_parameters,
         "steps": trial.steps,
         "ms_per_step": round(1e3 * history.seconds / trial.steps, 1),
-        "validation_nats_per_pixel": likelihood.nats_per_pixel,
-        "standard_error": likelihood.standard_error,
+        "validation_nats_per_pixel": found.nats_per_pixel,
+        "standard_error": found.standard_error,
     }
 
 

@@ -8,7 +8,7 @@ SUMS = ASSETS / "SHA256SUMS"
 
 
 def add_asset(name: str, content: bytes) -> None:
-    """Write one asset and its hash; the list stays sorted, as `sha256sum -c` reads it."""
+    """Write one asset, named by its path below assets, and its hash, as `sha256sum -c` reads it."""
     write_atomically(ASSETS / name, lambda path: path.write_bytes(content))
     lines = SUMS.read_text(encoding="utf8").splitlines() if SUMS.exists() else []
     hashes = {file: digest for digest, file in (line.split() for line in lines)}

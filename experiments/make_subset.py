@@ -1,7 +1,7 @@
 """Make the digits that ship with the library: python -m experiments.make_subset
 
 Takes the full MNIST (PIXELAR_DATA names its folder) and writes
-pixelar_lib/assets/mnist-subset.npz.xz: the first 8,000 training images, the next 2,000 for
+pixelar_lib/assets/digits/mnist-subset.npz.xz: the first 8,000 training images, the next 2,000 for
 validation, and every fifth test image, with their labels.
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     content = lzma.compress(buffer.getvalue(), preset=9 | lzma.PRESET_EXTREME)
-    add_asset("mnist-subset.npz.xz", content)
+    add_asset("digits/mnist-subset.npz.xz", content)
     print(f"mnist-subset.npz.xz: {len(content):,} bytes")
 
 

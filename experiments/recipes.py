@@ -17,8 +17,7 @@ class Recipe:
         arguments: Of its constructor; `neighbourhood` names the radius of that context.
         fit: Arguments of `training.fit`.
         windows_per_image: Windows a step draws from each image, where the model reads windows.
-        transform: Name in `zoo.TRANSFORMS` of what turns the images of a step into tokens; None
-            quantises them once, in K bins.
+        data: Name in `zoo.DATA_KINDS` of what images are turned into.
         num_windows: Fixed windows to train on, those of the first images in random order, as
             in the post; None draws windows anew at each step.
         seeds: One run each.
@@ -30,7 +29,7 @@ class Recipe:
     arguments: dict = field(default_factory=dict)
     fit: dict = field(default_factory=dict)
     windows_per_image: int = 8
-    transform: str | None = None
+    data: str = "grey"
     num_windows: int | None = None
     seeds: tuple[int, ...] = (0,)
     ships_weights: bool = False
@@ -106,6 +105,7 @@ RECIPES = {
         model="PixelCNN",
         arguments={"num_bins": 2, "channels": 32},
         fit={"steps": 18_000, **PIXELCNN_FIT},
+        data="thresholded",
         ships_weights=True,
     ),
     "pixelcnn-binary": Recipe(
@@ -113,7 +113,7 @@ RECIPES = {
         model="PixelCNN",
         arguments={"num_bins": 2, "channels": 32},
         fit={"steps": 18_000, **PIXELCNN_FIT},
-        transform="binarize",
+        data="binarized",
         ships_weights=True,
     ),
 }

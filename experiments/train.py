@@ -1,8 +1,8 @@
 """Train one recipe on full MNIST and write its record: python -m experiments.train NAME
 
 Evaluates on the last 10,000 training images, then once on the test set. Writes
-pixelar_lib/assets/NAME.json, and NAME.safetensors where the recipe ships its weights. A killed
-training resumes: its state lies in the folder checkpoints/.
+records/trainings/NAME.json below pixelar_lib/assets, and weights/NAME.safetensors where the recipe
+ships its weights. A killed training resumes: its state lies in the folder checkpoints/.
 Under torchrun several processes train together, as README.md tells.
 """
 
@@ -13,19 +13,18 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-import torch.nn.functional as F
 
 from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
+from experiments.trainables import FixedWindows, Redrawing
 from pixelar_lib import distributed
 from pixelar_lib.context import targets, windows
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
-from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
-from pixelar_lib.zoo import TRANSFORMS, build_model, to_tokens
+from pixelar_lib.zoo import DATA_KINDS, build_model, to_tokens
 
 CHECKPOINTS = Path("checkpoints")
 CHECKPOINT_EVERY = 500  # steps
@@ -63,8 +62,8 @@ def train(name: str, recipe: Recipe) -> None:
         "command": f"python -m experiments.train {name}",
     }
     if recipe.ships_weights:
-        add_asset(f"{name}.safetensors", weights(models[0]))
-    add_asset(f"{name}.json", (json.dumps(record, indent=1) + "\n").encode())
+        add_asset(f"weights/{name}.safetensors", weights(models[0]))
+    add_asset(f"records/trainings/{name}.json", (json.dumps(record, indent=1) + "\n").encode())
     for seed in recipe.seeds:
         checkpoint_of(name, seed).unlink()
 
@@ -72,22 +71,24 @@ def train(name: str, recipe: Recipe) -> None:
 def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     """Train with one seed and evaluate the weights as they ship."""
     generator = torch.Generator().manual_seed(seed)
-    train, validation = load_mnist("train", "full"), load_mnist("validation", "full")
-    model = build_model(recipe.model, recipe.arguments)
-    learner, tokens, transform = model, train.images, None
+    train, validation = (load_mnist(split, "full").images for split in ("train", "validation"))
+    model, kind = build_model(recipe.model, recipe.arguments), DATA_KINDS[recipe.data]
+    learner, inputs, held_out = model, train, validation[:HELD_OUT_LOOKS]
+    if kind.is_random:
+        learner = Redrawing(model, kind)
+    else:
+        inputs, held_out = (
+            to_tokens(images, model.num_bins, recipe.data).to(torch.uint8)
+            for images in (inputs, held_out)
+        )
     if isinstance(model, WindowModel):
         model.windows_per_image = recipe.windows_per_image
-    if recipe.transform is None:
-        tokens = quantize(tokens, model.num_bins).to(torch.uint8)
-    else:
-        transform = TRANSFORMS[recipe.transform]
     if recipe.num_windows is not None:
-        learner, tokens = FixedWindows(model), fixed_windows(model, tokens, recipe, generator)
+        learner, inputs = FixedWindows(model), fixed_windows(model, inputs, recipe, generator)
     history = fit(
         learner,
-        tokens,
-        transform=transform,
-        held_out=to_tokens(validation.images[:HELD_OUT_LOOKS], model.num_bins, recipe.transform),
+        inputs,
+        held_out=held_out,
         generator=generator,
         checkpoint=checkpoint_of(name, seed),
         checkpoint_every=CHECKPOINT_EVERY,
@@ -96,7 +97,8 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     if recipe.ships_weights:
         model.load_state_dict(round_to_float16(model.state_dict()))
     curve = asdict(history)
-    run = {"seed": seed, "seconds": round(curve.pop("seconds"), 3), "curve": curve}
+    run = {"seed": seed, "seconds": round(curve.pop("seconds"), 3)}
+    run |= {"precision": curve.pop("precision"), "curve": curve}
     run["validation"] = figures(model, recipe, "validation", "full")
     run["test"] = figures(model, recipe, "test", "full")
     run["test_bundled"] = figures(model, recipe, "test", "bundled")
@@ -108,38 +110,23 @@ def checkpoint_of(name: str, seed: int) -> Path:
     return CHECKPOINTS / f"{name}-{seed}.pt"
 
 
-class FixedWindows(PixelModel):
-    """Lets `fit` train a window model on given windows: (N, 1, C + 1), the target last."""
-
-    def __init__(self, model: WindowModel) -> None:
-        super().__init__(model.num_bins + 1)  # the start token occurs in windows
-        self.model = model
-
-    def training_loss(self, tokens, labels, generator, share=slice(None)):
-        contexts, target = tokens[share, 0, :-1], tokens[share, 0, -1]
-        return F.cross_entropy(self.model.predict_windows(contexts), target)
-
-    def forward(self, tokens, labels=None):
-        return self.model(tokens, labels)
-
-
 def fixed_windows(model, tokens, recipe, generator) -> torch.Tensor:
     """Return the first windows of images in random order, each with its target, uint8."""
     num_images = -(-recipe.num_windows // tokens[0].numel())
     chosen = tokens[torch.randperm(len(tokens), generator=generator)[:num_images]]
     contexts = windows(chosen, model.context, model.start_token)
     pairs = torch.cat([contexts, targets(chosen)[..., None]], dim=2)  # (N, H W, C + 1)
-    return pairs.flatten(0, 1)[: recipe.num_windows, None].to(torch.uint8)
+    return pairs.flatten(0, 1)[: recipe.num_windows].to(torch.uint8)
 
 
 def figures(model: PixelModel, recipe: Recipe, split: str, source: str) -> dict:
     """Evaluate a model on one split."""
     images = load_mnist(split, source).images
-    likelihood = evaluate(model, to_tokens(images, model.num_bins, recipe.transform))
+    found = evaluate(model, to_tokens(images, model.num_bins, recipe.data))
     return {
-        **asdict(likelihood),
-        "bits_per_dim": likelihood.bits_per_dim,
-        "nats_per_image": likelihood.nats_per_image,
+        **asdict(found),
+        "bits_per_dim": found.bits_per_dim,
+        "nats_per_image": found.nats_per_image,
     }
 
 

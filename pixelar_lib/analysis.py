@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import torch
 
 from pixelar_lib.context import flat_index, targets, windows
-from pixelar_lib.evaluation import KGramBaseline, pixel_losses
-from pixelar_lib.models import PixelModel, evaluating, restoring_modes
+from pixelar_lib.evaluation import KGramBaseline, nll
+from pixelar_lib.models import PixelModel, batches, evaluating
 from pixelar_lib.quantization import check_count, check_tokens, dequantize, quantize
 from pixelar_lib.sampling import Trace, sample_with_trace
-
-IMAGES_PER_CHUNK = PixelModel.images_per_chunk
 
 
 def entropy(probabilities: torch.Tensor) -> torch.Tensor:
@@ -130,7 +128,7 @@ def loss_by_position(
         TypeError: If tokens or labels are no integer tensors.
         ValueError: If tokens or labels do not fit the model.
     """
-    return pixel_losses(model, tokens, labels).mean(dim=0)
+    return nll(model, tokens, labels).mean(dim=0)
 
 
 def receptive_field(
@@ -152,11 +150,13 @@ def receptive_field(
         ValueError: If the pixel is outside the image.
     """
     flat_index(row, column, height, width)
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(model.num_bins, (16, height, width), generator=generator)
-    weights = torch.rand(model.num_bins, generator=generator).to(model.device)
-    with restoring_modes(model):
-        embedded = model.eval().embed(tokens.to(model.device)).detach().requires_grad_()
+    generator = torch.Generator("cpu").manual_seed(0)
+    size = 16, height, width
+    tokens = torch.randint(model.num_bins, size, generator=generator, device="cpu")
+    weights = torch.rand(model.num_bins, generator=generator, dtype=torch.float32, device="cpu")
+    weights = weights.to(model.device)
+    with evaluating(model), torch.enable_grad():
+        embedded = model.embed(tokens.to(model.device)).detach().requires_grad_()
         logits = model.predict(embedded)[:, :, row, column]  # (16, K)
         (gradient,) = torch.autograd.grad((logits * weights).sum(), embedded)
     return (gradient != 0).any(dim=-1).any(dim=0).cpu()
@@ -210,14 +210,11 @@ def reliability_table(
     if not len(tokens):
         raise ValueError("there is no image to predict: tokens has length 0.")
     check_count("num_groups", num_groups)
-    sums = torch.zeros(3, num_groups, dtype=torch.float64)
+    sums = torch.zeros(3, num_groups, dtype=torch.float64, device="cpu")
     with evaluating(model):
-        for start in range(0, len(tokens), IMAGES_PER_CHUNK):
-            part = slice(start, start + IMAGES_PER_CHUNK)
-            chunk = tokens[part].to(model.device)
-            chunk_labels = None if labels is None else labels[part].to(model.device)
-            confidence, guess = model(chunk, chunk_labels).softmax(dim=1).max(dim=1)
-            confidence, right = confidence.cpu().flatten().double(), (guess == chunk).cpu()
+        for some, some_labels in batches(model.eval_batch_size, model.device, tokens, labels):
+            confidence, guess = model(some, some_labels).softmax(dim=1).max(dim=1)
+            confidence, right = confidence.cpu().flatten().double(), (guess == some).cpu()
             group = (confidence * num_groups).long().clamp(max=num_groups - 1)
             for row, values in enumerate((confidence, right.flatten().double())):
                 sums[row].index_add_(0, group, values)

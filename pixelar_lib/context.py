@@ -14,6 +14,7 @@ import torch
 from pixelar_lib.quantization import INTEGERS, check_count, check_integers
 
 OUTSIDE = -1  # marks a position before or beside the image: the start token stands there
+LABEL = -2  # marks the place in a window where the token of the image's label stands
 
 
 class Context(ABC):

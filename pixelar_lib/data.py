@@ -2,7 +2,7 @@
 
 MNIST is by Yann LeCun, Léon Bottou, Yoshua Bengio and Patrick Haffner (Gradient-Based
 Learning Applied to Document Recognition, 1998); its notice and licence are in
-`assets/MNIST-LICENSE.txt`.
+`assets/digits/MNIST-LICENSE.txt`.
 """
 
 import gzip
@@ -21,7 +21,7 @@ import torch
 
 from pixelar_lib.runtime import check_sha256, check_writable, read_asset, write_atomically
 
-BUNDLED = "mnist-subset.npz.xz"
+BUNDLED = "digits/mnist-subset.npz.xz"
 SPLITS = ("train", "validation", "test")
 NUM_TRAINING_IMAGES = 50_000  # of the 60,000; the last 10,000 are for validation
 FULL_FILES = {

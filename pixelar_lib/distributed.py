@@ -59,41 +59,63 @@ def from_first(get: Callable):
     return box[0]
 
 
-def shared_loss(model: nn.Module, recipe: dict) -> Callable:
-    """Return the model's `training_loss`, or what computes this process's share of it.
+def check_alike(recipe: dict) -> None:
+    """Raise unless all processes train by the same recipe.
 
     Args:
-        model: A `PixelModel`, on its device.
-        recipe: What must be the same in all processes.
-
-    Returns:
-        A function of (tokens, labels, generator): the whole batch, whatever the share.
+        recipe: Of this process.
 
     Raises:
-        ValueError: If the processes have different recipes; when called, if a batch has fewer
-            images than there are processes.
+        ValueError: If they differ.
     """
     if num_processes() == 1:
-        return model.training_loss
+        return
     recipes = [None] * num_processes()
     dist.all_gather_object(recipes, recipe)
     if any(other != recipe for other in recipes):
         raise ValueError(f"the processes must train alike, but their recipes are {recipes}.")
-    return DistributedDataParallel(_Share(model))
 
 
-class _Share(nn.Module):
+def shared_loss(model: nn.Module) -> Callable[..., torch.Tensor]:
+    """Return the model's `training_loss`, or what computes this process's share of it.
+
+    Args:
+        model: A `Trainable`, on its device.
+
+    Returns:
+        A function of the prepared batch, the whole of it, whatever the share.
+
+    Raises:
+        ValueError: When called, if a batch has fewer rows than there are processes.
+    """
+    if num_processes() == 1:
+        return model.training_loss
+    return _share_of(DistributedDataParallel(_Loss(model)))
+
+
+class _Loss(nn.Module):
+    """What DistributedDataParallel wraps: a module that is called for the loss."""
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, tokens, labels, generator) -> torch.Tensor:
-        size, number = len(tokens), num_processes()
+    def forward(self, *batch: torch.Tensor) -> torch.Tensor:
+        return self.model.training_loss(*batch)
+
+
+def _share_of(loss_of: nn.Module) -> Callable[..., torch.Tensor]:
+    """Return a function that gives the module this process's rows of a batch, and weighs them."""
+
+    def loss(*batch: torch.Tensor) -> torch.Tensor:
+        size, number = len(batch[0]), num_processes()
         if size < number:
             raise ValueError(f"a batch of {size} cannot be shared by {number} processes.")
         share = slice(size * rank() // number, size * (rank() + 1) // number)
-        loss = self.model.training_loss(tokens, labels, generator, share)
-        return loss * ((share.stop - share.start) * number / size)  # shares may differ by one
+        found = loss_of(*(part[share] for part in batch))
+        return found * ((share.stop - share.start) * number / size)  # shares may differ by one
+
+    return loss
 
 
 def batch_mean(loss: torch.Tensor) -> float:

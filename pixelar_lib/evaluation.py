@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 
 from pixelar_lib.context import raster
-from pixelar_lib.models import PixelModel, WindowModel, evaluating
+from pixelar_lib.models import PixelModel, WindowModel, batches, evaluating
 from pixelar_lib.quantization import check_tokens
 
 
 @dataclass(frozen=True)
-class Likelihood:
-    """How well a model predicts a set of images; smaller is better.
+class NLL:
+    """The negative log-likelihood of a set of images under a model; smaller is better.
 
     Attributes:
         nats_per_pixel: Mean negative log-likelihood of a pixel, natural logarithm.
@@ -44,7 +44,7 @@ class Likelihood:
         return math.exp(self.nats_per_pixel)
 
 
-def pixel_losses(
+def nll(
     model: PixelModel, tokens: torch.Tensor, labels: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Return the negative log-likelihood of each pixel given the pixels before it.
@@ -65,19 +65,15 @@ def pixel_losses(
     model.check_input(tokens, labels)
     if not len(tokens):
         raise ValueError("there is no image to evaluate: tokens has length 0.")
-    losses = []
     with evaluating(model):
-        for start in range(0, len(tokens), model.images_per_chunk):
-            part = slice(start, start + model.images_per_chunk)
-            chunk = tokens[part].to(model.device).long()
-            chunk_labels = None if labels is None else labels[part].to(model.device)
-            losses.append(model.token_losses(chunk, chunk_labels))
-    return torch.cat([loss.float().cpu() for loss in losses])
+        parts = [
+            model.nll(some.long(), some_labels).float().cpu()
+            for some, some_labels in batches(model.eval_batch_size, model.device, tokens, labels)
+        ]
+    return torch.cat(parts)
 
 
-def evaluate(
-    model: PixelModel, tokens: torch.Tensor, labels: torch.Tensor | None = None
-) -> Likelihood:
+def evaluate(model: PixelModel, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> NLL:
     """Return the exact likelihood of images under a model, with its standard error.
 
     Args:
@@ -89,11 +85,11 @@ def evaluate(
         Nats per pixel and its other units.
 
     Raises:
-        TypeError, ValueError: As `pixel_losses` does.
+        TypeError, ValueError: As `nll` does.
     """
-    per_image = pixel_losses(model, tokens, labels).double().mean(dim=(1, 2))
+    per_image = nll(model, tokens, labels).double().mean(dim=(1, 2))
     error = per_image.std() / math.sqrt(len(per_image)) if len(per_image) > 1 else math.nan
-    return Likelihood(float(per_image.mean()), float(error), tokens[0].numel(), len(tokens))
+    return NLL(float(per_image.mean()), float(error), tokens[0].numel(), len(tokens))
 
 
 def bits_per_dim(
@@ -110,7 +106,7 @@ def bits_per_dim(
         Bits per dimension; at most log2(K) for a model that is no worse than guessing.
 
     Raises:
-        TypeError, ValueError: As `pixel_losses` does.
+        TypeError, ValueError: As `nll` does.
     """
     return evaluate(model, tokens, labels).bits_per_dim
 
@@ -122,7 +118,8 @@ class UniformBaseline(PixelModel):
         """Return logits (N, K, H, W) that are all zero, for tokens long (N, H, W)."""
         self.check_input(tokens, labels)
         num_images, height, width = tokens.shape
-        return torch.zeros(num_images, self.num_bins, height, width, device=tokens.device)
+        size = num_images, self.num_bins, height, width
+        return torch.zeros(size, dtype=torch.float32, device=tokens.device)
 
 
 class PixelFrequencyBaseline(PixelModel):
@@ -192,7 +189,7 @@ class KGramBaseline(WindowModel):
         pairs, counts = torch.unique(runs * self.num_bins + following, return_counts=True)
         runs = pairs // self.num_bins  # sorted, as the pairs are
         keys, rows = torch.unique_consecutive(runs, return_inverse=True)
-        table = torch.zeros(len(keys), self.num_bins)
+        table = torch.zeros(len(keys), self.num_bins, dtype=torch.float32, device=keys.device)
         table[rows, pairs % self.num_bins] = counts.float()
         self.register_buffer(f"keys_{order}", keys)
         self.register_buffer(f"counts_{order}", table)
@@ -219,7 +216,7 @@ class KGramBaseline(WindowModel):
             Probabilities, float (..., K).
         """
         runs = torch.zeros_like(contexts[..., 0])
-        probabilities = torch.tensor(1 / self.num_bins, device=contexts.device)
+        probabilities = torch.full_like(runs, 1 / self.num_bins, dtype=torch.float32)[..., None]
         for order in range(self.context.length + 1):
             if order:
                 runs = runs + contexts[..., -order] * (self.num_bins + 1) ** (order - 1)

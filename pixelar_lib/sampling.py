@@ -2,24 +2,22 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
 
 import torch
 
-from pixelar_lib.context import positions
 from pixelar_lib.known import UNKNOWN, known_pixels
-from pixelar_lib.models import PixelModel, WindowModel, evaluating
+from pixelar_lib.models import PixelModel, batches, evaluating
 from pixelar_lib.next_token import check_truncation, draw, next_token_distribution
 from pixelar_lib.quantization import check_count
 from pixelar_lib.runtime import pick_generator
 
 IMAGES_PER_CHUNK = 1024
 NOT_FINITE = "the logits are not finite; train the model again, more gently."
-WINDOWS_KEPT = 4096  # more than FEW digits have pixels
-FEW = 4  # images up to which a window model draws them one after the other
+KEYS_KEPT = 4096  # more than FEW digits have pixels
+FEW = 4  # images up to which a model with context keys draws them one after the other
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,17 @@ def sample(
         ValueError: If an argument is out of range or does not fit the model.
         FloatingPointError: If the model's logits are not finite.
     """
-    choose = _chooser(model, temperature, top_k, top_p)
-    return _sample(model, num_images, choose, known, labels, image_size, generator, False).tokens
+    return sample_with_trace(
+        model,
+        num_images,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        known=known,
+        labels=labels,
+        image_size=image_size,
+        generator=generator,
+    ).tokens
 
 
 def sample_with_trace(
@@ -113,35 +120,33 @@ def sample_with_trace(
         ValueError: If an argument is out of range or does not fit the model.
         FloatingPointError: If the model's logits are not finite.
     """
-    choose = _chooser(model, temperature, top_k, top_p)
-    return _sample(model, num_images, choose, known, labels, image_size, generator, True)
-
-
-def _chooser(model, temperature, top_k, top_p) -> Callable:
-    """Return `next_token_distribution` with its arguments, checked."""
+    num_images = check_count("num_images", num_images)
     check_truncation(temperature, top_k, top_p, model.num_bins)
-    return partial(next_token_distribution, temperature=temperature, top_k=top_k, top_p=top_p)
-
-
-def _sample(model, num_images, choose, known, labels, image_size, generator, traced) -> Trace:
-    check_count("num_images", num_images)
+    choose = partial(next_token_distribution, temperature=temperature, top_k=top_k, top_p=top_p)
     known = known_pixels(model, num_images, known, image_size)  # (N, H, W)
     model.check_input(known.clamp(min=0), labels)
-    noise = torch.rand(num_images, known[0].numel(), generator=pick_generator(generator))
-    chunks, on_cpu = [], model.device.type == "cpu"
+    noise = torch.rand(
+        (num_images, known[0].numel()),
+        generator=pick_generator(generator),
+        dtype=torch.float32,
+        device="cpu",
+    )
     with evaluating(model):
-        for start in range(0, num_images, IMAGES_PER_CHUNK):
-            part = slice(start, start + IMAGES_PER_CHUNK)
-            some = model, noise[part], known[part]
-            if isinstance(model, WindowModel) and len(known[part]) <= FEW and on_cpu:
-                chunks.append(_draw_one_by_one(*some, choose, traced))
-            else:
-                some_labels = None if labels is None else labels[part].to(model.device)
-                chunks.append(_draw_together(*some, some_labels, choose, traced))
+        chunks = [
+            _draw(model, choose, *chunk)
+            for chunk in batches(IMAGES_PER_CHUNK, torch.device("cpu"), known, noise, labels)
+        ]
     return Trace(*(torch.cat(parts).view_as(known) for parts in zip(*chunks, strict=True)))
 
 
-def _draw_together(model, noise, known, labels, choose, traced) -> tuple:
+def _draw(model, choose, known, noise, labels) -> tuple:
+    keys = model.context_keys(*known.shape[1:])
+    if keys is not None and len(known) <= FEW and model.device.type == "cpu":
+        return _draw_one_by_one(model, choose, known, noise, labels, keys)
+    return _draw_together(model, choose, known, noise, labels)
+
+
+def _draw_together(model, choose, known, noise, labels) -> tuple:
     """Draw one pixel of all images at a time. What a step needs lies side by side: (H W, N)."""
     size, device = known.shape[1:], model.device
     fixed = (known != UNKNOWN).flatten(1).t().to(device)
@@ -150,6 +155,7 @@ def _draw_together(model, noise, known, labels, choose, traced) -> tuple:
     flat = known.clamp(min=0).flatten(1).t().contiguous().to(device)
     chosen, entropy = noise.new_zeros(2, *noise.shape)
     largest_logits = noise.new_zeros(len(known))
+    labels = None if labels is None else labels.to(device)
     logits_of = model.incremental_logits(flat.t().unflatten(1, size), labels)
     for pixel in range(len(flat)):
         logits = logits_of(pixel)  # (N, K)
@@ -157,34 +163,36 @@ def _draw_together(model, noise, known, labels, choose, traced) -> tuple:
         distribution = choose(logits)
         drawn = draw(distribution, noise[pixel])
         flat[pixel] = torch.where(fixed[pixel], flat[pixel], drawn) if some_fixed[pixel] else drawn
-        if traced:
-            chosen[pixel] = distribution.gather(1, flat[pixel, :, None])[:, 0]
-            entropy[pixel] = _entropy(distribution)
+        chosen[pixel] = distribution.gather(1, flat[pixel, :, None])[:, 0]
+        entropy[pixel] = _entropy(distribution)
     if not largest_logits.isfinite().all():
         raise FloatingPointError(NOT_FINITE)
     return tuple(values.t().cpu() for values in (flat, chosen, entropy))
 
 
-def _draw_one_by_one(model, noise, known, choose, traced) -> tuple:
-    """Draw a few images from a window model: what follows a window is worked out once."""
-    predict = model.window_predictor()
+def _draw_one_by_one(model, choose, known, noise, labels, keys) -> tuple:
+    """Draw a few images one after the other: what follows equal keys is worked out once."""
+    predict = model.key_predictor()
 
-    @lru_cache(WINDOWS_KEPT)
-    def outcome(window):
-        logits = predict(torch.tensor(window).view(1, -1))
+    @lru_cache(KEYS_KEPT)
+    def outcome(key):
+        logits = predict(torch.tensor(key, device="cpu").view(1, -1))
         if not math.isfinite(logits.amax()):
             raise FloatingPointError(NOT_FINITE)
         distribution = choose(logits)
-        entropy = float(_entropy(distribution)) if traced else 0.0
+        entropy = float(_entropy(distribution))
         return distribution.tolist()[0], distribution.cumsum(dim=1).tolist()[0], entropy
 
-    table = positions(model.context, *known.shape[1:]).tolist()
-    windows = [itemgetter(*index) for index in table]
+    key_at = [itemgetter(*index) for index in keys.tolist()]
+    special = [[model.num_bins]] * len(known)  # found at OUTSIDE, the last place
+    if labels is not None:  # found at LABEL, the last but one
+        special = [[model.num_bins + 1 + label, model.num_bins] for label in labels.tolist()]
     drawn, chosen, entropies = [], [], []
-    for image, uniform in zip(known.flatten(1).tolist(), noise.tolist(), strict=True):
-        image.append(model.start_token)  # so that the index -1, outside, finds it
-        for pixel, window_of in enumerate(windows):
-            probabilities, cumulative, entropy = outcome(window_of(image))
+    pictures = zip(known.flatten(1).tolist(), noise.tolist(), special, strict=True)
+    for image, uniform, last in pictures:
+        image += last
+        for pixel, key_of in enumerate(key_at):
+            probabilities, cumulative, entropy = outcome(key_of(image))
             if image[pixel] == UNKNOWN:
                 token = bisect_right(cumulative, uniform[pixel])
                 while token == len(probabilities) or not probabilities[token]:
@@ -192,9 +200,12 @@ def _draw_one_by_one(model, noise, known, choose, traced) -> tuple:
                 image[pixel] = token
             chosen.append(probabilities[image[pixel]])
             entropies.append(entropy)
-        drawn.append(image[:-1])
-    chosen, entropies = (torch.tensor(values).view_as(noise) for values in (chosen, entropies))
-    return torch.tensor(drawn), chosen, entropies
+        drawn.append(image[: -len(last)])
+    as_drawn = {"dtype": torch.float32, "device": "cpu"}
+    chosen, entropies = (
+        torch.tensor(some, **as_drawn).view_as(noise) for some in (chosen, entropies)
+    )
+    return torch.tensor(drawn, device="cpu"), chosen, entropies
 
 
 def _entropy(distribution: torch.Tensor) -> torch.Tensor:

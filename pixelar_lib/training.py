@@ -1,9 +1,10 @@
-"""The only training loop: `fit` trains any model that keeps the contract of `PixelModel`."""
+"""The only training loop: `fit` trains whatever keeps the protocol of `Trainable`."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,17 +13,21 @@ from torch import nn
 from tqdm import tqdm  # not tqdm.auto: its notebook bar ignores TQDM_DISABLE
 
 from pixelar_lib import distributed
-from pixelar_lib.checkpoint import Checkpoint, History, fingerprint
-from pixelar_lib.evaluation import evaluate
-from pixelar_lib.models import PixelModel, restoring_modes
-from pixelar_lib.optimization import OPTIMIZERS, PRECISIONS, checked_recipe, learning_rate_at
+from pixelar_lib.checkpoint import Checkpoint, fingerprint
+from pixelar_lib.models import check_initializable, training_alone
+from pixelar_lib.models import initialize as draw_weights
+from pixelar_lib.optimization import Settings
 from pixelar_lib.quantization import check_count
 from pixelar_lib.runtime import pick_device, pick_generator
+from pixelar_lib.trainable import Trainable
+from pixelar_lib.training_state import History, Training
+
+FEW = 64  # inputs whose prepared batch tells one way of preparing from another
 
 
 def fit(
-    model: PixelModel,
-    tokens: torch.Tensor,
+    model: Trainable,
+    inputs: torch.Tensor,
     labels: torch.Tensor | None = None,
     *,
     steps: int,
@@ -34,44 +39,45 @@ def fit(
     schedule: str = "cosine",
     warmup_steps: int = 0,
     precision: str = "float32",
-    transform: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None,
     held_out: torch.Tensor | None = None,
     held_out_labels: torch.Tensor | None = None,
-    look_every: int | None = None,
+    eval_every: int | None = None,
     generator: torch.Generator | None = None,
-    initialize: bool = True,
+    initialize: bool | None = None,
     device: str | torch.device = "auto",
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 1000,
     progress: bool = True,
 ) -> History:
-    """Train a model from scratch, in place, by minimising its `training_loss`.
+    """Train a model in place, by minimising its `training_loss`.
 
     Within `distributed.processes` all processes call it alike, and together train as one would.
+    What is refused is refused before the model's weights have changed.
 
     Args:
-        model: Keeps the contract; afterwards it is on `device`, in the mode it had before.
-        tokens: integer (N, H, W), the training images; uint8 saves memory. With `transform`:
-            whatever images it makes tokens of.
+        model: A `PixelModel`, or another module that keeps the protocol of `Trainable`;
+            afterwards it is on `device`, in the mode it had before.
+        inputs: What the model trains on: for a `PixelModel` integer tokens (N, H, W), of which
+            uint8 takes the least memory.
         labels: long (N,) for a conditional model, else None.
         steps: Number of updates.
-        batch_size: Images in a step.
-        replacement: Draw each step's images anew. False: shuffled epochs, each with all images.
+        batch_size: Inputs in a step.
+        replacement: Draw each step's inputs anew. False: shuffled epochs, each with all inputs.
         optimizer: "adamw" (Loshchilov and Hutter 2019) or "adam" (Kingma and Ba 2015).
         learning_rate: Largest step size.
         weight_decay: As the optimizer of torch defines it.
         schedule: "cosine" lets the rate fall to 0 over `steps`; "constant" keeps it.
         warmup_steps: Steps over which the rate first rises from 0.
-        precision: "float32", or "bfloat16" for 16-bit products (`torch.autocast`): faster where
-            the processor has instructions for them, slower elsewhere. Weights stay float32.
-        transform: Turns the images of each step into tokens, given the generator: for example
-            `quantization.binarize`, which draws new ones at each look.
-        held_out: integer (M, H, W), images to look at, never trained on.
+        precision: "float32"; "bfloat16" for 16-bit products (`torch.autocast`), which are faster
+            where the processor has instructions for them and much slower elsewhere (a warning
+            says so); or "auto" for the faster of the two. Weights stay float32.
+        held_out: Inputs (M, ...) to look at, never trained on.
         held_out_labels: long (M,) for a conditional model, else None.
-        look_every: Steps between two looks; default: at most 20 looks in all.
+        eval_every: Steps between two looks; default: at most 20 looks in all.
         generator: Seeds everything; default `seeded_generator()`.
-        initialize: Draw new random weights first (each part's `reset_parameters`). False
-            goes on from those the model has.
+        initialize: Whether to draw new weights first (`models.initialize`). Default: yes for a
+            new model; one that was trained or loaded before has weights to lose, so there you
+            choose: True starts afresh, False goes on from them.
         device: "auto", or as for `runtime.pick_device`.
         checkpoint: File that holds the training's state. Where it exists, training resumes
             from it, to the same result as without a break; so name another for another one.
@@ -82,53 +88,83 @@ def fit(
         The recorded losses.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors, a number of steps or images is
-            no integer, or a part of the model has parameters and no `reset_parameters`.
-        ValueError: If an argument is out of range or does not fit the model, or the checkpoint
-            is damaged, or of another model, recipe, seed or data set.
+        TypeError: If inputs or labels are of the wrong type, a number of steps or inputs is no
+            integer, or a part of the model has parameters and nothing that draws them.
+        ValueError: If an argument is out of range or does not fit the model, the model has
+            weights to lose, or the checkpoint is damaged, or of another model, recipe or data.
+        RuntimeError: If another thread is using the model.
         FloatingPointError: If the loss or its gradient is not finite; model and checkpoint
             keep the last good state.
         OSError: If the checkpoint cannot be read or written.
     """
-    _check_data(model, tokens, labels, transform, held_out, held_out_labels)
-    settings = (steps, batch_size, optimizer, learning_rate, weight_decay, schedule, warmup_steps)
-    recipe = checked_recipe(*settings, precision)
-    look_every = math.ceil(steps / 20) if look_every is None else look_every
-    check_count("look_every", look_every)
-    check_count("checkpoint_every", checkpoint_every)
+    settings = Settings(
+        steps=steps,
+        batch_size=batch_size,
+        replacement=replacement,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        warmup_steps=warmup_steps,
+        precision=precision,
+        eval_every=eval_every,
+    )
+    checkpoint_every = check_count("checkpoint_every", checkpoint_every)
     generator, device = pick_generator(generator), pick_device(device)
-    tokens = tokens if transform else tokens.to(torch.uint8)  # 0 to 255 fits, whatever K
-    recipe |= {"replacement": replacement, "seed": generator.initial_seed()}
-    recipe |= {"transform": getattr(transform, "__name__", None), "look_every": look_every}
-    recipe |= {"device": device.type, **_fingerprints(tokens, labels, held_out, held_out_labels)}
-    history, losses = History(), []
-    with restoring_modes(model), _own_randomness(generator, device):
-        chosen_at = _batches(len(tokens), batch_size, replacement, generator)
-        if initialize:
-            _initialize(model.cpu())
-        model.to(device).train()
-        update = OPTIMIZERS[optimizer](model.parameters(), weight_decay=weight_decay, fused=True)
-        path = Path(checkpoint or ".")
-        state = Checkpoint(model, update, generator, history, losses, recipe, path)
-        first = state.load() if checkpoint and distributed.from_first(path.exists) else 0
-        loss_of = distributed.shared_loss(model, recipe)
-        begin = time.perf_counter() - history.seconds
-        for step in _steps(first, steps, progress):
-            for group in update.param_groups:
-                group["lr"] = learning_rate_at(step, steps, learning_rate, schedule, warmup_steps)
-            batch = _batch(tokens, labels, chosen_at(step), transform, device, generator)
-            losses.append(_one_step(model, loss_of, update, step, batch, precision, generator))
-            history.seconds = time.perf_counter() - begin
-            if (step + 1) % look_every == 0 or step + 1 == steps:
-                _look(history, step + 1, losses, model, held_out, held_out_labels)
-                losses.clear()
-            if checkpoint and ((step + 1) % checkpoint_every == 0 or step + 1 == steps):
-                state.save(step + 1)
-    return history
+    _check_data(model, inputs, labels, held_out, held_out_labels)
+    afresh = _starts_afresh(model, initialize, checkpoint)
+    recipe = asdict(settings) | {"seed": generator.initial_seed(), "device": device.type}
+    recipe |= _fingerprints(model, inputs, labels, held_out, held_out_labels)
+    recipe["weights"] = None if afresh else fingerprint(*model.state_dict().values())
+    distributed.check_alike(recipe)
+    file = None if checkpoint is None else Checkpoint(checkpoint, model, recipe)
+    saved = file and file.read(settings.steps)
+    with training_alone(model), _own_randomness(generator, device):
+        chosen_at = _batches(len(inputs), settings, generator)
+        if afresh and saved is None:
+            draw_weights(model.cpu())
+        model.to(device)
+        state = Training(model, settings, generator, device)
+        first = 0 if saved is None else file.restore(saved, state.restore)
+        model._trained_by = "fit" if checkpoint is None else str(checkpoint)
+        loss_of = distributed.shared_loss(model)
+        begin = time.perf_counter() - state.history.seconds
+        for step in _steps(first, settings.steps, progress):
+            batch = _batch(model, inputs, labels, chosen_at(step), generator)
+            state.one_step(step, loss_of, batch)
+            state.history.seconds = time.perf_counter() - begin
+            last = step + 1 == settings.steps
+            if last or (step + 1) % settings.eval_every == 0:
+                state.look(step + 1, held_out, held_out_labels)
+            if file and (last or (step + 1) % checkpoint_every == 0):
+                file.write(step + 1, state.parts())
+    return state.history
 
 
-def _fingerprints(tokens, labels, held_out, held_out_labels) -> dict:
-    return {"data": fingerprint(tokens, labels), "held_out": fingerprint(held_out, held_out_labels)}
+def _starts_afresh(model: nn.Module, initialize: bool | None, checkpoint) -> bool:
+    """Say whether new weights are to be drawn, having checked that this loses none unasked."""
+    if initialize is None:
+        origins = {vars(part).get("_trained_by") for part in model.modules()} - {None}
+        stepped = any(weights.grad is not None for weights in model.parameters())
+        if (origins or stepped) and origins != {str(checkpoint)}:
+            raise ValueError(
+                "this model was trained or loaded before. Say initialize=False to go on from its "
+                "weights, or initialize=True to draw new ones and lose them."
+            )
+    if initialize is not False:
+        check_initializable(model)
+    return initialize is not False
+
+
+def _fingerprints(model, inputs, labels, held_out, held_out_labels) -> dict:
+    """Return what tells data, and the way it is prepared, from other data and other ways."""
+    few_labels = None if labels is None else labels[:FEW]
+    prepared = model.prepare(inputs[:FEW], few_labels, torch.Generator("cpu").manual_seed(0))
+    return {
+        "data": fingerprint(inputs, labels),
+        "prepared": fingerprint(*prepared),
+        "held_out": fingerprint(held_out, held_out_labels),
+    }
 
 
 def _steps(first: int, steps: int, progress: bool) -> tqdm:
@@ -138,88 +174,50 @@ def _steps(first: int, steps: int, progress: bool) -> tqdm:
 
 @contextmanager
 def _own_randomness(generator: torch.Generator, device: torch.device) -> Iterator[None]:
-    """Seed torch's global randomness from the generator; give back what was afterwards."""
+    """Seed torch's global randomness from the generator, with gradients on, whatever was set."""
     devices = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(devices, device_type=device.type):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+    gradients = torch.inference_mode(False), torch.enable_grad()
+    with torch.random.fork_rng(devices, device_type=device.type), gradients[0], gradients[1]:
+        torch.manual_seed(_draw_seed(generator))
         yield
 
 
-def _initialize(model: nn.Module) -> None:
-    for module in model.modules():
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
-        elif [*module.parameters(recurse=False)]:
-            raise TypeError(
-                f"{type(module).__name__} has parameters of its own and no reset_parameters() "
-                "that draws them; define it, or train with initialize=False."
-            )
+def _draw_seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**62, (), generator=generator, device="cpu"))
 
 
-def _batches(num_images, batch_size, replacement, generator) -> Callable[[int], torch.Tensor]:
-    """Return which images a step trains on, as a function of the step."""
-    if replacement:
-        return lambda step: torch.randint(num_images, (batch_size,), generator=generator)
-    seed = int(torch.randint(2**62, (), generator=generator))
+def _batches(num_inputs, settings, generator) -> Callable[[int], torch.Tensor]:
+    """Return which inputs a step trains on, as a function of the step."""
+    size = settings.batch_size
+    if settings.replacement:
+        return lambda step: torch.randint(num_inputs, (size,), generator=generator, device="cpu")
+    seed = _draw_seed(generator)
 
     @lru_cache(maxsize=1)
     def order(epoch):
-        return torch.randperm(num_images, generator=torch.Generator().manual_seed(seed + epoch))
+        own = torch.Generator("cpu").manual_seed(seed + epoch)
+        return torch.randperm(num_inputs, generator=own, device="cpu")
 
     def batch_of(step):
-        epoch, place = divmod(step, math.ceil(num_images / batch_size))
-        return order(epoch)[place * batch_size :][:batch_size]
+        epoch, place = divmod(step, math.ceil(num_inputs / size))
+        return order(epoch)[place * size :][:size]
 
     return batch_of
 
 
-def _batch(tokens, labels, chosen, transform, device, generator) -> tuple:
-    batch = tokens[chosen] if transform is None else transform(tokens[chosen], generator)
-    return batch.to(device).long(), None if labels is None else labels[chosen].to(device)
+def _batch(model, inputs, labels, chosen, generator) -> tuple:
+    return model.prepare(inputs[chosen], None if labels is None else labels[chosen], generator)
 
 
-def _one_step(model, loss_of, optimizer, step, batch, precision, generator) -> float:
-    distributed.seed_step(generator.initial_seed(), step)
-    reduced = precision != "float32"
-    with torch.autocast(model.device.type, PRECISIONS[precision]) if reduced else nullcontext():
-        loss = loss_of(*batch, generator)
-    optimizer.zero_grad()
-    loss.backward()
-    mean = distributed.batch_mean(loss)
-    _check_finite(mean, model, step)
-    optimizer.step()
-    return mean
-
-
-def _look(history, step, losses, model, held_out, labels) -> None:
-    history.steps.append(step)
-    history.training_loss.append(sum(losses) / len(losses))
-    if held_out is not None:
-        history.held_out_loss.append(evaluate(model, held_out, labels).nats_per_pixel)
-
-
-def _check_finite(loss: float, model: nn.Module, step: int) -> None:
-    norm = float(nn.utils.clip_grad_norm_(model.parameters(), math.inf))  # clips nothing
-    if not math.isfinite(loss + norm):
-        raise FloatingPointError(
-            f"at step {step + 1} the loss is {loss} and the length of its gradient {norm}; the "
-            "weights are as after the step before. Train with a smaller learning rate or a "
-            "longer warm-up."
-        )
-
-
-def _check_data(model, tokens, labels, transform, held_out, held_out_labels) -> None:
-    if not len(tokens):
+def _check_data(model, inputs, labels, held_out, held_out_labels) -> None:
+    if not len(inputs):
         raise ValueError("there is no image to train on: tokens has length 0.")
-    if transform is None:
-        model.check_input(tokens, labels)
-    else:
-        few = transform(tokens[:8], torch.Generator())
-        model.check_input(few, None if labels is None else labels[:8])
-        model.check_input(few[:1].expand(len(tokens), -1, -1), labels)  # all the labels
+    model.check_input(inputs, labels)
     if held_out is not None:
         model.check_input(held_out, held_out_labels)
         if not len(held_out):
             raise ValueError("there is no image to look at: held_out has length 0.")
-    if not model.num_parameters:
+    if not any(weights.requires_grad for weights in model.parameters()):
         raise ValueError(f"{type(model).__name__} has no parameters to train.")
+    if any(weights.is_inference() for weights in model.parameters()):
+        raise ValueError("the model was built under torch.inference_mode; build it outside.")

@@ -1,6 +1,8 @@
 """The trained models that ship with the library, and the recorded figures of all trainings."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import safetensors.torch
 import torch
@@ -11,8 +13,35 @@ from pixelar_lib.optimization import check_choice
 from pixelar_lib.quantization import binarize, quantize
 from pixelar_lib.runtime import ASSETS, read_asset
 
-TRANSFORMS = {"binarize": binarize}  # what a recipe may do to the images of each step
-NO_TRAININGS = {"ablations", "benchmark", "drawing", "published"}  # other records in assets
+
+@dataclass(frozen=True)
+class DataKind:
+    """A kind of MNIST, which likelihoods may be compared on.
+
+    Attributes:
+        description: What it is, with {num_bins} for K.
+        to_tokens: Function of images, K and a generator that returns the tokens of a step.
+        is_random: Whether it draws other tokens from the same images at each step.
+    """
+
+    description: str
+    to_tokens: Callable[[torch.Tensor, int, torch.Generator], torch.Tensor]
+    is_random: bool = False
+
+
+def _quantize(images, num_bins, generator) -> torch.Tensor:
+    return quantize(images, num_bins)
+
+
+def _binarize(images, num_bins, generator) -> torch.Tensor:
+    return binarize(images, generator)
+
+
+DATA_KINDS = {
+    "grey": DataKind("{num_bins} grey levels", _quantize),
+    "thresholded": DataKind("thresholded at 0.5", _quantize),
+    "binarized": DataKind("dynamically binarised", _binarize, is_random=True),
+}
 
 
 def list_pretrained() -> list[str]:
@@ -40,7 +69,7 @@ def load_pretrained(name: str) -> models.PixelModel:
     """
     record = info(name)
     model = build_model(record["model"], record["arguments"])
-    state = safetensors.torch.load(read_asset(f"{name}.safetensors"))
+    state = safetensors.torch.load(read_asset(f"weights/{name}.safetensors"))
     load_weights(model, state, name)
     return model.eval()
 
@@ -61,7 +90,8 @@ def info(name: str) -> dict:
         raise ValueError(f"no model is called {name!r}; there are {list_pretrained()}.")
     record = results()[name]
     num_bins = build_model(record["model"], record["arguments"]).num_bins
-    return {**record, "num_bins": num_bins, "mnist": _kind_of_mnist(record, num_bins)}
+    description = DATA_KINDS[record["data"]].description.format(num_bins=num_bins)
+    return {**record, "num_bins": num_bins, "mnist": description}
 
 
 def results() -> dict[str, dict]:
@@ -75,8 +105,9 @@ def results() -> dict[str, dict]:
     Raises:
         ValueError: If a record is truncated or altered.
     """
-    names = sorted({path.stem for path in ASSETS.glob("*.json")} - NO_TRAININGS)
-    return {name: json.loads(read_asset(f"{name}.json")) for name in names}
+    folder = "records/trainings"
+    names = sorted(path.stem for path in (ASSETS / folder).glob("*.json"))
+    return {name: json.loads(read_asset(f"{folder}/{name}.json")) for name in names}
 
 
 def published() -> list[dict]:
@@ -90,28 +121,26 @@ def published() -> list[dict]:
     Raises:
         ValueError: If the file is truncated or altered.
     """
-    return json.loads(read_asset("published.json"))
+    return json.loads(read_asset("records/published.json"))
 
 
-def to_tokens(images: torch.Tensor, num_bins: int, transform: str | None = None) -> torch.Tensor:
+def to_tokens(images: torch.Tensor, num_bins: int, data: str = "grey") -> torch.Tensor:
     """Turn images into the tokens that a model's figures were measured on.
 
     Args:
         images: uint8 or float, as for `quantize`.
         num_bins: K of the model.
-        transform: From the model's record (`info(name).get("transform")`): None quantises;
-            "binarize" draws black and white pixels, with the same noise each time.
+        data: From the model's record (`info(name)["data"]`), a name in `DATA_KINDS`. Random
+            ones draw the same noise each time.
 
     Returns:
         Tokens, long, of the same shape.
 
     Raises:
-        TypeError, ValueError: As `quantize` does; ValueError if there is no such transform.
+        TypeError, ValueError: As `quantize` does; ValueError if there is no such kind.
     """
-    if transform is None:
-        return quantize(images, num_bins)
-    check_choice("transform", transform, TRANSFORMS)
-    return TRANSFORMS[transform](images, torch.Generator().manual_seed(0))
+    kind = DATA_KINDS[check_choice("data", data, DATA_KINDS)]
+    return kind.to_tokens(images, num_bins, torch.Generator("cpu").manual_seed(0))
 
 
 def build_model(class_name: str, arguments: dict) -> models.PixelModel:
@@ -122,7 +151,7 @@ def build_model(class_name: str, arguments: dict) -> models.PixelModel:
         arguments: Of its constructor; `neighbourhood` stands for a context of that radius.
 
     Returns:
-        The model with random weights.
+        The model with random weights, float32, on the CPU.
 
     Raises:
         ValueError: If there is no such class.
@@ -134,13 +163,8 @@ def build_model(class_name: str, arguments: dict) -> models.PixelModel:
     radius = arguments.pop("neighbourhood", None)
     if radius is not None:
         arguments["context"] = neighbourhood(radius)
-    return model_class(**arguments)
-
-
-def _kind_of_mnist(record: dict, num_bins: int) -> str:
-    if record.get("transform") is not None:
-        return "dynamically binarised"
-    return "thresholded at 0.5" if num_bins == 2 else f"{num_bins} grey levels"
+    with torch.device("cpu"):
+        return model_class(**arguments).float()
 
 
 def load_weights(model: models.PixelModel, state: dict, name: str) -> None:

@@ -10,7 +10,7 @@ from pixelar_lib.evaluation import (
     KGramBaseline,
     PixelFrequencyBaseline,
     UniformBaseline,
-    pixel_losses,
+    nll,
 )
 from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN, PixelModel
 
@@ -50,6 +50,7 @@ MODELS = {
     "neighbourhood": lambda num_bins, size: CategoricalPixelPredictor(
         num_bins, context=neighbourhood(2)
     ),
+    "conditional post": lambda num_bins, size: CategoricalPixelPredictor(num_bins, num_classes=3),
     "uniform": lambda num_bins, size: UniformBaseline(num_bins),
     "frequencies": lambda num_bins, size: PixelFrequencyBaseline(
         some_tokens(9, size, num_bins), num_bins
@@ -86,4 +87,4 @@ def all_images(num_bins, size):
 def pixel_probabilities(model, images, label=None):
     """Return the probability of each pixel given those before it, float64 (N, H, W)."""
     labels = None if label is None else torch.full((len(images),), label)
-    return pixel_losses(model, images, labels).double().neg().exp()
+    return nll(model, images, labels).double().neg().exp()

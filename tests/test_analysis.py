@@ -22,7 +22,7 @@ from pixelar_lib.analysis import (
     trace_images,
 )
 from pixelar_lib.data import load_mnist
-from pixelar_lib.evaluation import KGramBaseline, UniformBaseline, evaluate, pixel_losses
+from pixelar_lib.evaluation import KGramBaseline, UniformBaseline, evaluate, nll
 from pixelar_lib.models import PixelModel
 from pixelar_lib.quantization import quantize
 
@@ -162,7 +162,7 @@ def test_trace_of_given_images_agrees_with_their_losses(name):
     labels = labels_for(model, 3)
     trace = trace_images(model, tokens, labels)
     assert torch.equal(trace.tokens, tokens)
-    losses = pixel_losses(model, tokens, labels)
+    losses = nll(model, tokens, labels)
     torch.testing.assert_close(trace.chosen_probability, losses.neg().exp(), atol=1e-5, rtol=1e-4)
     with torch.no_grad():
         expected = entropy(model(tokens, labels).softmax(dim=1).movedim(1, -1))
@@ -179,8 +179,7 @@ def test_loss_by_position_averages_to_the_loss(name):
         evaluate(model, tokens, labels).nats_per_pixel, abs=1e-5
     )
     one_by_one = [
-        pixel_losses(model, tokens[[n]], None if labels is None else labels[[n]])[0]
-        for n in range(5)
+        nll(model, tokens[[n]], None if labels is None else labels[[n]])[0] for n in range(5)
     ]
     slow = torch.stack(one_by_one).mean(dim=0)
     torch.testing.assert_close(where, slow, atol=1e-5, rtol=1e-4)

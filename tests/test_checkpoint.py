@@ -1,21 +1,21 @@
 """A killed training goes on to the same result, and a wrong checkpoint is refused."""
 
+import copy
 import os
+import random
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from models_under_test import ToyModel
-from test_training import HELD_OUT, LABELS, STRIPES, mlp, same_weights, train
+from small_trainings import HELD_OUT, LABELS, STRIPES, Killed, mlp, same_weights, seeded, train
 
-from pixelar_lib import checkpoint, training
+from pixelar_lib import checkpoint, training, training_state
 from pixelar_lib.checkpoint import fingerprint
 from pixelar_lib.context import neighbourhood
 from pixelar_lib.models import CategoricalPixelPredictor
 from pixelar_lib.quantization import binarize
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def kill_at(monkeypatch):
 @pytest.mark.parametrize("killed_step", [3, 6, 7, 10, 12])
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_killed_training_resumes_to_the_same_result(path, kill_at, killed_step, schedule):
-    arguments = {"held_out": HELD_OUT, "look_every": 4, "schedule": schedule, "warmup_steps": 2}
+    arguments = {"held_out": HELD_OUT, "eval_every": 4, "schedule": schedule, "warmup_steps": 2}
     arguments["replacement"] = schedule == "cosine"
     whole = mlp()
     expected = train(whole, **arguments)
@@ -70,7 +70,7 @@ def test_training_with_labels_and_the_default_loss_resumes_too(path, kill_at):
 
 def test_generator_goes_on_after_a_resumed_training_as_after_a_whole_one(path, kill_at):
     def numbers_after(**arguments):
-        generator = torch.Generator().manual_seed(4)
+        generator = seeded(4)
         train(mlp(), generator=generator, **arguments)
         return torch.rand(3, generator=generator).tolist()
 
@@ -89,14 +89,20 @@ def test_finished_checkpoint_gives_the_result_without_a_step(path, kill_at):
 
 
 def test_seconds_of_a_resumed_training_include_those_before_the_break(path, kill_at, monkeypatch):
-    clock = iter(range(1000))
-    monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
+    now, training_loss = [0], CategoricalPixelPredictor.training_loss
+
+    def takes_a_second(self, *batch):
+        now[0] += 1
+        return training_loss(self, *batch)
+
+    monkeypatch.setattr(CategoricalPixelPredictor, "training_loss", takes_a_second)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now[0])
     whole = train(mlp())
     assert whole.seconds == 12
     kill_at(CategoricalPixelPredictor, 9)
     with pytest.raises(Killed):
         train(mlp(), checkpoint=path, checkpoint_every=4)
-    next(clock), next(clock)  # the break does not count
+    now[0] += 100  # the break does not count
     resumed = train(mlp(), checkpoint=path)
     assert resumed.seconds == 12 and resumed == whole
     assert train(mlp(), checkpoint=path).seconds == 12
@@ -128,19 +134,42 @@ def test_checkpoint_keeps_the_state_before_a_loss_that_is_not_finite(path, monke
     assert same_weights(whole, resumed)
 
 
-def unchanged(images, generator):
-    return images
+class Prepared(CategoricalPixelPredictor):
+    """Changes the images of each step by a function of its own."""
+
+    def __init__(self, change=binarize):
+        super().__init__(3, 4, 4, 16)
+        self.change = change
+
+    def check_input(self, tokens, labels=None):
+        pass
+
+    def prepare(self, images, labels, generator):
+        return super().prepare(self.change(images, generator), labels, generator)
 
 
 def test_images_drawn_anew_at_each_step_resume_too(path, kill_at):
-    arguments = {"tokens": STRIPES.to(torch.uint8) * 100, "transform": binarize}
-    whole, resumed = mlp(2), mlp(2)
+    arguments = {"inputs": STRIPES.to(torch.uint8) * 100}
+    whole, resumed = Prepared(), Prepared()
     expected = train(whole, **arguments)
     kill_at(CategoricalPixelPredictor, 9)
     with pytest.raises(Killed):
-        train(mlp(2), checkpoint=path, checkpoint_every=4, **arguments)
+        train(Prepared(), checkpoint=path, checkpoint_every=4, **arguments)
     assert train(resumed, checkpoint=path, **arguments) == expected
     assert same_weights(resumed, whole)
+
+
+def test_a_training_interrupted_in_a_notebook_goes_on_with_the_same_model(path, kill_at):
+    whole, model = mlp(), mlp()
+    expected = train(whole)
+    kill_at(CategoricalPixelPredictor, 6)
+    with pytest.raises(Killed):
+        train(model, checkpoint=path, checkpoint_every=4)
+    assert train(model, checkpoint=path) == expected  # the cell is run again, and again
+    assert train(model, checkpoint=path) == expected
+    assert same_weights(model, whole)
+    with pytest.raises(ValueError, match="trained or loaded before"):
+        train(model, checkpoint=path.with_name("other.pt"))
 
 
 # Refusals
@@ -152,8 +181,8 @@ def test_images_drawn_anew_at_each_step_resume_too(path, kill_at):
         (mlp(hidden_size=17), r"layers.0.weight is \(16, 16\) there and \(17, 16\) here"),
         (mlp(num_bins=4), r"embedding.weight is \(4, 4\) there and \(5, 4\) here"),
         (mlp(context=neighbourhood(1)), r"Raster\(length=4\).*Neighbourhood\(radius=1\)"),
-        (mlp(dropout=0.5), r"Dropout\(p=0.25.*Dropout\(p=0.5"),
-        (ToyModel(3), r"structure is CategoricalPixelPredictor.*ToyModel.*head.bias is None there"),
+        (mlp(dropout=0.5), r"layers.2.p is 0.25 there and 0.5 here"),
+        (ToyModel(3), r"model is CategoricalPixelPredictor.*ToyModel.*head.bias is None there"),
     ],
 )
 def test_checkpoint_of_another_architecture_is_refused(path, model, message):
@@ -168,7 +197,7 @@ def test_checkpoint_of_another_number_of_windows_is_refused(path):
     train(mlp(), checkpoint=path)
     model = mlp()
     model.windows_per_image = 2
-    with pytest.raises(ValueError, match=r"(?s)windows_per_image=8.*windows_per_image=2"):
+    with pytest.raises(ValueError, match=r"windows_per_image is None there and 2 here"):
         train(model, checkpoint=path)
 
 
@@ -180,23 +209,25 @@ def test_checkpoint_of_another_number_of_windows_is_refused(path):
         ({"replacement": False}, "replacement is True there and False here"),
         ({"optimizer": "adam"}, "optimizer is adamw there and adam here"),
         ({"learning_rate": 1e-3}, "learning_rate is 0.002 there and 0.001 here"),
-        ({"weight_decay": 0}, "weight_decay is 0.01 there and 0 here"),
+        ({"weight_decay": 0}, "weight_decay is 0.01 there and 0.0 here"),
         ({"schedule": "constant"}, "schedule is cosine there and constant here"),
         ({"warmup_steps": 1}, "warmup_steps is 0 there and 1 here"),
         ({"precision": "bfloat16"}, "precision is float32 there and bfloat16 here"),
-        (
-            {"transform": unchanged, "tokens": STRIPES.byte()},
-            "transform is None there and unchanged here",
-        ),
         ({"seed": 2}, "seed is 1 there and 2 here"),
-        ({"tokens": STRIPES.flip(2)}, "data is [0-9]+ there and [0-9]+ here"),
-        ({"held_out": HELD_OUT}, "held_out is 0 there and [0-9]+ here"),
-        ({"look_every": 5}, "look_every is 1 there and 5 here"),
+        ({"inputs": STRIPES.flip(2)}, "data is [0-9]+ there and [0-9]+ here"),
+        ({"inputs": STRIPES.transpose(1, 2).reshape(12, 4, 5)}, "data is"),
+        ({"inputs": STRIPES.reshape(12, 5, 4)}, "data is .*prepared is"),
+        ({"inputs": STRIPES.byte()}, "data is .*prepared is"),
+        ({"held_out": HELD_OUT}, "held_out is [0-9]+ there and [0-9]+ here"),
+        ({"initialize": False}, "weights is None there and [0-9]+ here"),
+        ({"eval_every": 5}, "eval_every is 1 there and 5 here"),
     ],
 )
 def test_checkpoint_of_another_recipe_is_refused(path, arguments, message):
     train(mlp(), checkpoint=path)
-    with pytest.raises(ValueError, match=f"another recipe: {message}. Use another file, or delete"):
+    with pytest.raises(
+        ValueError, match=f"another recipe: {message}.*. Use another file, or delete"
+    ):
         train(mlp(), checkpoint=path, **arguments)
 
 
@@ -206,11 +237,101 @@ def test_checkpoint_of_other_labels_is_refused(path):
         train(ToyModel(3, num_classes=3), labels=LABELS.flip(0), checkpoint=path)
 
 
+CHANGES = {
+    "lambdas": (lambda images, generator: images, lambda images, generator: (images + 1) % 3),
+    "partials": tuple(partial(torch.remainder, other=other) for other in (1, 2)),
+}
+CHANGES["partials"] = tuple(lambda images, generator, f=f: f(images) for f in CHANGES["partials"])
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_checkpoint_of_images_prepared_in_another_way_is_refused(path, kind):
+    one, other = CHANGES[kind]
+    train(Prepared(one), checkpoint=path)
+    train(Prepared(one), checkpoint=path)
+    with pytest.raises(ValueError, match="another recipe: prepared is"):
+        train(Prepared(other), checkpoint=path)
+
+
+def test_a_continued_training_resumes_with_the_weights_that_it_began_with(path, kill_at):
+    start, other = mlp(), mlp()
+    whole = copy.deepcopy(start)
+    expected = train(whole, initialize=False)
+    kill_at(CategoricalPixelPredictor, 9)
+    with pytest.raises(Killed):
+        train(copy.deepcopy(start), initialize=False, checkpoint=path, checkpoint_every=4)
+    with pytest.raises(ValueError, match=r"weights is [0-9]+ there and None here"):
+        train(mlp(), checkpoint=path)
+    with pytest.raises(ValueError, match=r"weights is [0-9]+ there and [0-9]+ here"):
+        train(other, initialize=False, checkpoint=path)
+    resumed = copy.deepcopy(start)
+    assert train(resumed, initialize=False, checkpoint=path) == expected
+    assert same_weights(resumed, whole)
+
+
+@pytest.mark.parametrize("number", [np.float64, np.float32])
+def test_settings_of_numpy_are_stored_as_plain_numbers(path, number):
+    numbers = {"steps": np.int64(12), "batch_size": np.int32(4), "warmup_steps": np.uint8(1)}
+    numbers |= {"learning_rate": number(1e-2), "weight_decay": number(0.5)}
+    numbers |= {"replacement": np.bool_(False), "schedule": np.str_("constant")}
+    expected = train(mlp(), checkpoint=path, **numbers)
+    assert train(mlp(), checkpoint=path, **numbers) == expected
+
+
 @pytest.mark.parametrize("kept", [0, 10, 1000, -1])
 def test_truncated_checkpoint_is_refused(path, kept):
     train(mlp(), checkpoint=path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ValueError, match=r"training.pt is truncated or no checkpoint.*Delete it"):
+    with pytest.raises(ValueError, match=r"training.pt is truncated, damaged .*Delete it"):
+        train(mlp(), checkpoint=path)
+
+
+def test_each_flipped_bit_is_noticed_or_changes_nothing(path):
+    whole = mlp()
+    expected = train(whole, checkpoint=path)
+    content, places = path.read_bytes(), random.Random(0)
+    refused = 0
+    for _ in range(40):
+        flipped = bytearray(content)
+        flipped[places.randrange(len(content))] ^= 1 << places.randrange(8)
+        path.write_bytes(flipped)
+        resumed = mlp()
+        try:
+            assert train(resumed, checkpoint=path) == expected
+            assert same_weights(resumed, whole)
+        except ValueError:
+            refused += 1
+    assert refused > 20
+
+
+def altered(path, change):
+    """Write a checkpoint again, whole, but with other content."""
+    content = torch.load(path, weights_only=True)
+    change(content)
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.pop("optimizer"), "lacks optimizer"),
+        (lambda content: content.pop("recipe"), "lacks recipe"),
+        (lambda content: content.update(step=-3), "is at step -3 of 12"),
+        (lambda content: content.update(step=99), "is at step 99 of 12"),
+        (lambda content: content.update(step="3"), "is at step 3 of 12"),
+        (
+            lambda content: content["model"]["embedding.weight"].fill_(torch.nan),
+            "not finite, in embedding.weight",
+        ),
+        (lambda content: content["model"].pop("embedding.weight"), "weights of another shape"),
+        (lambda content: content["history"].update(more=1), "does not fit"),
+        (lambda content: content["optimizer"].pop("state"), "does not fit"),
+    ],
+)
+def test_checkpoint_with_other_content_is_refused(path, change, message):
+    train(mlp(), checkpoint=path)
+    altered(path, change)
+    with pytest.raises(ValueError, match=f"{message}.*Delete it"):
         train(mlp(), checkpoint=path)
 
 
@@ -225,15 +346,46 @@ def test_folder_is_no_checkpoint_and_nobody_is_told_to_delete_it(path):
 def test_file_that_holds_something_else_is_refused(path, content):
     path.parent.mkdir()
     torch.save(content, path)
-    with pytest.raises(ValueError, match="no checkpoint"):
+    with pytest.raises(ValueError, match=r"lacks .* did not write it"):
         train(mlp(), checkpoint=path)
 
 
-def test_checkpoint_that_would_run_code_is_refused(path):
+def test_checkpoint_that_would_run_code_is_refused_and_nobody_is_told_to_run_it(path):
     path.parent.mkdir()
     torch.save({"architecture": {}, "recipe": {"steps": print}}, path)
-    with pytest.raises(ValueError, match="no checkpoint"):
+    with pytest.raises(ValueError, match="more than numbers and names") as caught:
         train(mlp(), checkpoint=path)
+    assert "weights_only" not in str(caught.value)
+
+
+def in_no_grad(model, path):
+    with torch.no_grad():
+        train(model, checkpoint=path, learning_rate=7)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda model, path: train(model, checkpoint=path, learning_rate=7),
+        lambda model, path: train(model, checkpoint=path.parent),
+        lambda model, path: train(model, checkpoint=path / "below a file"),
+        in_no_grad,
+    ],
+)
+def test_a_refused_training_leaves_the_weights_as_they_were(path, refused):
+    train(mlp(), checkpoint=path)
+    model = mlp()
+    before = copy.deepcopy(model)
+    with pytest.raises((ValueError, OSError)):
+        refused(model, path)
+    assert same_weights(model, before)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_noticed_before_the_first_step(tmp_path, kill_at):
+    (tmp_path / "file").write_bytes(b"")
+    kill_at(CategoricalPixelPredictor, 1)
+    with pytest.raises(OSError, match="file"):
+        train(mlp(), checkpoint=tmp_path / "file" / "training.pt")
 
 
 # The disk
@@ -283,7 +435,9 @@ def test_real_write_error_is_an_os_error_with_what_to_do(path):
 
 
 def test_fingerprint_depends_on_values_and_not_on_layout():
-    assert fingerprint(STRIPES, None) == fingerprint(STRIPES.clone())
+    assert fingerprint(STRIPES) == fingerprint(STRIPES.clone())
+    assert fingerprint(STRIPES) != fingerprint(STRIPES, None)
+    assert fingerprint(STRIPES) != fingerprint(STRIPES.view(12, 5, 4))
     assert fingerprint(STRIPES) != fingerprint(STRIPES.flip(2))
     assert fingerprint(STRIPES, LABELS) != fingerprint(STRIPES, LABELS.flip(0))
     transposed = STRIPES.transpose(1, 2).contiguous().transpose(1, 2)
@@ -299,8 +453,8 @@ def test_state_of_a_gpu_is_saved_loaded_and_given_back(monkeypatch, kind):
     module, device = getattr(torch, kind), torch.device(kind)
     monkeypatch.setattr(module, "get_rng_state", lambda device: gpu["state"])
     monkeypatch.setattr(module, "set_rng_state", lambda state, device: gpu.update(state=state))
-    save, load = checkpoint._dropout_randomness(device)
-    with training._own_randomness(torch.Generator().manual_seed(0), device):
+    save, load = training_state._dropout_randomness(device)
+    with training._own_randomness(seeded(), device):
         gpu["state"] = "in training"
         assert save() == "in training"
         load("resumed")

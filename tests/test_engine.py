@@ -5,11 +5,11 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from models_under_test import MODELS, build, some_tokens
+from models_under_test import MODELS, build, labels_for, some_tokens
 
 from pixelar_lib import sampling
 from pixelar_lib.context import neighbourhood, raster, windows
-from pixelar_lib.evaluation import KGramBaseline, pixel_losses
+from pixelar_lib.evaluation import KGramBaseline, nll
 from pixelar_lib.models import CategoricalPixelPredictor, PixelModel, WindowModel, evaluating
 from pixelar_lib.models.distinct import distinct_windows
 from pixelar_lib.models.window import ROWS
@@ -102,11 +102,11 @@ def test_looked_up_logits_equal_forward_at_all_positions(context, num_bins):
     tokens[0], tokens[1] = 0, num_bins - 1
     contexts = windows(tokens, context, num_bins).flatten(0, 1)
     with torch.no_grad():
-        looked_up = model.window_predictor()(contexts)
+        looked_up = model.key_predictor()(contexts)
         plain = model(tokens).flatten(2).transpose(1, 2).flatten(0, 1)
         assert plain.std() > 0.1
         torch.testing.assert_close(looked_up, plain, rtol=0, atol=1e-5)
-        one = torch.cat([model.window_predictor()(window[None]) for window in contexts[:100]])
+        one = torch.cat([model.key_predictor()(window[None]) for window in contexts[:100]])
         torch.testing.assert_close(one, plain[:100], rtol=0, atol=1e-5)
 
 
@@ -116,10 +116,11 @@ def test_incremental_logits_equal_forward_at_all_positions(name, num_images):
     model = build(name)
     images = some_tokens(num_images, (4, 5), 3)
     images[num_images // 3 :] = images[0]  # so that windows repeat
+    labels = labels_for(model, num_images)
     with torch.no_grad():
-        plain = model(images).flatten(2)
+        plain = model(images, labels).flatten(2)
         for buffer in (images, images.permute(1, 2, 0).contiguous().permute(2, 0, 1)):
-            logits_of = model.incremental_logits(buffer)
+            logits_of = model.incremental_logits(buffer, labels)
             for pixel in range(20):
                 torch.testing.assert_close(logits_of(pixel), plain[:, :, pixel], rtol=0, atol=1e-5)
 
@@ -128,11 +129,11 @@ def test_both_dropouts_are_on_while_training_and_off_otherwise():
     model, contexts = network(raster(10), dropout=0.5), some_tokens(50, (1, 10), 16)[:, 0]
     dropouts = [layer for layer in model.layers if isinstance(layer, torch.nn.Dropout)]
     with torch.no_grad():
-        expected = model.window_predictor()(contexts)
+        expected = model.key_predictor()(contexts)
         for dropout in dropouts:
-            assert torch.equal(model.window_predictor()(contexts), expected)
+            assert torch.equal(model.key_predictor()(contexts), expected)
             dropout.train()
-            assert not torch.equal(model.window_predictor()(contexts), expected)
+            assert not torch.equal(model.key_predictor()(contexts), expected)
             dropout.eval()
     assert len(dropouts) == 2
 
@@ -152,9 +153,7 @@ def test_a_changed_network_is_the_one_that_draws_and_is_measured():
     deeper.layers.append(torch.nn.Tanh())
     contexts = some_tokens(40, (1, 10), 5)[:, 0]
     for model in (cooler, smooth, deeper):
-        assert torch.equal(
-            model.eval().window_predictor()(contexts), model.predict_windows(contexts)
-        )
+        assert torch.equal(model.eval().key_predictor()(contexts), model.predict_windows(contexts))
 
 
 @pytest.mark.parametrize("num_images", [1, 5])
@@ -167,9 +166,9 @@ def test_images_can_be_drawn_in_mixed_precision(num_images):
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16])
 def test_short_integers_give_what_long_ones_give(name, dtype):
     model, tokens = build(name), some_tokens(3, (4, 5), 3)
-    short = tokens.to(dtype)
-    assert torch.equal(model.token_losses(short), model.token_losses(tokens))
-    slow, fast = model.incremental_logits(tokens), model.incremental_logits(short)
+    short, labels = tokens.to(dtype), labels_for(model, 3)
+    assert torch.equal(model.nll(short, labels), model.nll(tokens, labels))
+    slow, fast = (model.incremental_logits(some, labels) for some in (tokens, short))
     for pixel in range(20):
         assert torch.equal(fast(pixel), slow(pixel))
 
@@ -178,20 +177,20 @@ def test_short_integers_give_what_long_ones_give(name, dtype):
 
 
 @pytest.mark.parametrize("name", WINDOW_MODELS)
-def test_token_losses_equal_the_cross_entropy_of_forward(name):
+def test_nll_equal_the_cross_entropy_of_forward(name):
     model = build(name, num_bins=5, size=(28, 28))
-    tokens = digits_like(9, 5)
+    tokens, labels = digits_like(9, 5), labels_for(model, 9)
     with torch.no_grad():
-        plain = F.cross_entropy(model(tokens), tokens, reduction="none")
-        torch.testing.assert_close(model.token_losses(tokens), plain, rtol=0, atol=1e-5)
+        plain = F.cross_entropy(model(tokens, labels), tokens, reduction="none")
+        torch.testing.assert_close(model.nll(tokens, labels), plain, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("context", CONTEXTS.values(), ids=CONTEXTS)
 def test_training_loss_and_gradient_are_those_of_the_drawn_windows(context):
     model, tokens = network(context, dropout=0.0).double(), digits_like(40)
-    generator = seeded(5)
-    pixels = torch.randint(784, (40, model.windows_per_image), generator=seeded(5))
-    loss = model.training_loss(tokens, None, generator)
+    _, pixels = batch = model.prepare(tokens, None, seeded(5))
+    assert pixels.shape == (40, model.windows_per_image)
+    loss = model.training_loss(*batch)
     loss.backward()
     fast = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
@@ -218,7 +217,7 @@ class Counting(WindowModel):
 def test_equal_windows_reach_the_network_once():
     blank = torch.zeros(100, 28, 28, dtype=torch.long)
     model = Counting(raster(10))
-    pixel_losses(model, blank)
+    nll(model, blank)
     assert model.seen == 11  # 0 to 10 start tokens
     model = Counting(raster(10))
     logits_of = model.incremental_logits(blank)
@@ -226,7 +225,7 @@ def test_equal_windows_reach_the_network_once():
         logits_of(pixel)
     assert model.seen == 784
     model = Counting(raster(10))
-    model.training_loss(blank, None, seeded())
+    model.training_loss(*model.prepare(blank, None, seeded()))
     assert model.seen <= 11
 
 
@@ -258,7 +257,7 @@ def test_memory_of_an_evaluation_does_not_grow_with_the_images(num_images, monke
 
     monkeypatch.setattr("pixelar_lib.models.window.windows", counting)
     model = Counting(raster(10))
-    pixel_losses(model, some_tokens(num_images, (28, 28), 16))
+    nll(model, some_tokens(num_images, (28, 28), 16))
     assert (max(images), model.most) == (256, ROWS)
 
 
@@ -273,7 +272,7 @@ def test_drawn_images_are_those_of_the_slow_path(context, num_images):
     fast = sample_with_trace(model, num_images, image_size=size, generator=seeded(1))
     slow = slow_sample(model, num_images, size, seeded(1))
     assert torch.equal(fast.tokens, slow)
-    losses = pixel_losses(model, slow)
+    losses = nll(model, slow)
     torch.testing.assert_close(-fast.chosen_probability.log(), losses, rtol=0, atol=1e-5)
 
 
@@ -324,7 +323,7 @@ def test_a_last_chunk_of_few_images_joins_the_others(monkeypatch):
 
 def test_drawing_one_by_one_keeps_a_bounded_number_of_windows(monkeypatch):
     model = Counting(raster(2))
-    monkeypatch.setattr(sampling, "WINDOWS_KEPT", 10)
+    monkeypatch.setattr(sampling, "KEYS_KEPT", 10)
     sample(model, 4, image_size=(10, 30))
     assert model.seen > 16**2 + 16 + 1  # more than there are: forgotten ones are computed anew
 
@@ -355,7 +354,7 @@ def test_short_floats_draw_no_impossible_tokens(dtype):
 def test_noise_above_a_rounded_sum_gives_the_last_possible_token(num_images, monkeypatch):
     model = network(raster(1), num_bins=4)
     highest = torch.full((num_images, 6), 1 - 2**-24)
-    monkeypatch.setattr(torch, "rand", lambda *size, generator: highest)
+    monkeypatch.setattr(torch, "rand", lambda *size, **options: highest)
     lost = torch.tensor([0.5, 0.25, 0.125, 0.0])  # as if rounding had lost an eighth
     monkeypatch.setattr(
         sampling, "next_token_distribution", lambda logits, **options: lost.expand(len(logits), -1)
@@ -397,7 +396,7 @@ def test_an_accelerator_agrees_with_the_cpu(device, context):
     for name in ("cpu", device):
         model = network(context, dropout=0.0).to(name)
         drawn = sample(model, 40, generator=seeded(1))
-        losses = pixel_losses(model, tokens)
+        losses = nll(model, tokens)
         history = fit(model, tokens, steps=20, generator=seeded(2), device=name, progress=False)
         results[name] = drawn, losses, torch.tensor(history.training_loss)
     for value, expected in zip(results[device][1:], results["cpu"][1:], strict=True):

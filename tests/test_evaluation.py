@@ -16,7 +16,7 @@ from pixelar_lib.evaluation import (
     UniformBaseline,
     bits_per_dim,
     evaluate,
-    pixel_losses,
+    nll,
 )
 from pixelar_lib.models import PixelModel
 
@@ -39,8 +39,8 @@ BY_HAND = FixedModel([0.5, 0.25, 0.25])
 TWO_IMAGES = torch.tensor([[[0, 0, 0, 0]], [[0, 1, 2, 1]]])  # 1 and 1.75 bits a pixel
 
 
-def test_pixel_losses_by_hand():
-    losses = pixel_losses(BY_HAND, TWO_IMAGES)
+def test_nll_by_hand():
+    losses = nll(BY_HAND, TWO_IMAGES)
     assert losses.shape == (2, 1, 4) and losses.dtype == torch.float32
     expected = torch.tensor([[[1.0, 1, 1, 1]], [[1, 2, 2, 2]]]) * math.log(2)
     torch.testing.assert_close(losses, expected)
@@ -58,7 +58,7 @@ def test_every_unit_by_hand():
 
 def test_standard_error_is_that_of_the_mean_over_images():
     model, tokens = build("post"), some_tokens(7, (4, 5), 3)
-    means = [float(image.double().mean()) for image in pixel_losses(model, tokens)]
+    means = [float(image.double().mean()) for image in nll(model, tokens)]
     likelihood = evaluate(model, tokens)
     assert likelihood.nats_per_pixel == pytest.approx(statistics.mean(means))
     assert likelihood.standard_error == pytest.approx(statistics.stdev(means) / math.sqrt(7))
@@ -72,10 +72,10 @@ def test_standard_error_of_one_image_is_unknown():
 def test_number_of_images_at_a_time_does_not_matter(name):
     model, tokens = build(name), some_tokens(7, (4, 5), 3)
     labels = labels_for(model, 7)
-    whole = pixel_losses(model, tokens, labels)
+    whole = nll(model, tokens, labels)
     for size in (1, 3, 7):
-        model.images_per_chunk = size
-        torch.testing.assert_close(pixel_losses(model, tokens, labels), whole)
+        model.eval_batch_size = size
+        torch.testing.assert_close(nll(model, tokens, labels), whole)
 
 
 def test_bytes_and_longs_cost_the_same():
@@ -83,7 +83,7 @@ def test_bytes_and_longs_cost_the_same():
     assert evaluate(model, tokens.byte()) == evaluate(model, tokens)
 
 
-@pytest.mark.parametrize("use", [pixel_losses, evaluate, bits_per_dim])
+@pytest.mark.parametrize("use", [nll, evaluate, bits_per_dim])
 def test_evaluation_refuses_what_does_not_fit(use):
     tokens = some_tokens(2, (4, 5), 3)
     for model, arguments, error, message in [

@@ -13,7 +13,7 @@ from models_under_test import (
 )
 
 from pixelar_lib.context import neighbourhood, raster
-from pixelar_lib.evaluation import evaluate, pixel_losses
+from pixelar_lib.evaluation import evaluate, nll
 from pixelar_lib.models import CategoricalPixelPredictor, PixelModel, WindowModel, evaluating
 from pixelar_lib.sampling import sample
 
@@ -173,13 +173,18 @@ def test_all_integer_dtypes_give_the_same_logits(name, dtype):
     assert torch.equal(model(tokens.to(dtype), labels), model(tokens, labels))
 
 
+def training_loss(model, tokens, labels):
+    """Return the loss of a training step on these images."""
+    batch = model.prepare(tokens, labels, torch.Generator().manual_seed(5))
+    assert all(len(part) == len(tokens) for part in batch)  # so that processes can share it
+    return model.training_loss(*batch)
+
+
 @each_model
 def test_training_loss_is_repeated_by_the_same_generator(name):
     model = build(name)
     tokens, labels = some_tokens(4, SMALL, 3), labels_for(model, 4)
-    losses = [
-        model.training_loss(tokens, labels, torch.Generator().manual_seed(5)) for _ in range(2)
-    ]
+    losses = [training_loss(model, tokens, labels) for _ in range(2)]
     assert losses[0].shape == () and bool(losses[0].isfinite())
     assert torch.equal(*losses)
 
@@ -189,8 +194,7 @@ def test_training_loss_estimates_the_loss_over_all_pixels(name):
     model = build(name)
     tokens, labels = some_tokens(4, SMALL, 3), labels_for(model, 4)
     model.windows_per_image = 5000
-    loss = model.training_loss(tokens, labels, torch.Generator().manual_seed(5))
-    loss = float(loss.detach())
+    loss = float(training_loss(model, tokens, labels).detach())
     assert loss == pytest.approx(evaluate(model, tokens, labels).nats_per_pixel, abs=0.01)
 
 
@@ -234,17 +238,19 @@ def test_labels_are_required_by_conditional_models_and_refused_by_others(name):
             model(tokens, labels)
 
 
-def test_labels_change_the_prediction_of_a_conditional_model():
-    model, tokens = build("conditional toy"), some_tokens(1, SMALL, 3)
+@pytest.mark.parametrize("name", [name for name in MODELS if "conditional" in name])
+def test_labels_change_the_prediction_of_a_conditional_model(name):
+    model, tokens = build(name), some_tokens(1, SMALL, 3)
     first, second = (model(tokens, torch.tensor([label])) for label in (0, 1))
     assert not torch.allclose(first, second)
 
 
-def test_window_model_refuses_labels_in_training():
-    with pytest.raises(ValueError, match="has no labels"):
-        build("post").training_loss(
-            some_tokens(2, SMALL, 3), torch.tensor([0, 1]), torch.Generator()
-        )
+@each_model
+def test_held_out_loss_is_that_of_each_image(name):
+    model = build(name)
+    tokens, labels = some_tokens(5, SMALL, 3), labels_for(model, 5)
+    found = model.held_out_loss(tokens, labels)
+    torch.testing.assert_close(found, nll(model, tokens, labels).double().mean(dim=(1, 2)))
 
 
 def test_model_of_one_image_size_refuses_another():
@@ -253,10 +259,20 @@ def test_model_of_one_image_size_refuses_another():
         model(some_tokens(2, (5, 4), 3))
 
 
-@pytest.mark.parametrize("num_bins", [1, 257, 0, -3])
+@pytest.mark.parametrize("num_bins", [1, 0, -3])
 def test_number_of_bins_is_checked(num_bins):
-    with pytest.raises(ValueError, match="it must be 2 to 256"):
+    with pytest.raises(ValueError, match="it must be at least 2"):
         CategoricalPixelPredictor(num_bins)
+
+
+@each_model
+def test_a_model_may_have_more_tokens_than_grey_levels(name):
+    model = build(name, 300, (3, 3))
+    tokens, labels = some_tokens(2, (3, 3), 300), labels_for(model, 2)
+    assert int(tokens.max()) > 255
+    assert nll(model, tokens, labels).isfinite().all()
+    drawn = sample(model, 2, image_size=3, labels=labels)
+    assert drawn.shape == (2, 3, 3) and int(drawn.max()) < 300
 
 
 def test_what_a_subclass_forgot_is_named():
@@ -298,7 +314,7 @@ def half_frozen_model():
 @pytest.mark.parametrize(
     "use",
     [
-        lambda model: pixel_losses(model, some_tokens(2, SMALL, 3)),
+        lambda model: nll(model, some_tokens(2, SMALL, 3)),
         lambda model: sample(model, 2, image_size=SMALL),
     ],
     ids=["evaluation", "sampling"],
@@ -378,6 +394,7 @@ def test_printing_a_window_model_shows_its_context():
         ({"context_length": 0}, ValueError, "k is 0; it must be at least 1"),
         ({"context": 10}, TypeError, "context is 10; make one with raster or neighbourhood"),
         ({"num_bins": "16"}, TypeError, "num_bins must be an int, not str"),
+        ({"num_classes": -2}, ValueError, "num_classes is -2; it must be at least 1"),
     ],
 )
 def test_post_network_refuses_bad_arguments(arguments, error, message):

@@ -1,47 +1,28 @@
 """One loop for all models: the same result again, after a break, and a clear stop."""
 
+import copy
 import functools
 import math
 import os
 import subprocess
 import sys
+import threading
+import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
-from models_under_test import ToyModel, build, some_tokens
+from models_under_test import ToyModel, build, labels_for, some_tokens
+from reader_settings import SETTINGS
+from small_trainings import HELD_OUT, LABELS, SIZE, STRIPES, mlp, same_weights, seeded, train
 from torch import nn
 
-from pixelar_lib import training
+from pixelar_lib import optimization, training
 from pixelar_lib.evaluation import UniformBaseline, evaluate
-from pixelar_lib.models import CategoricalPixelPredictor
+from pixelar_lib.models import CategoricalPixelPredictor, evaluating, initialize
 from pixelar_lib.optimization import learning_rate_at
 from pixelar_lib.quantization import binarize
-from pixelar_lib.training import fit
-
-SIZE = (4, 5)
-STRIPES = torch.arange(20).view(1, *SIZE).repeat(12, 1, 1) % 3  # each pixel follows from two
-LABELS = torch.arange(12) % 3
-HELD_OUT = STRIPES[:4]
-
-
-def mlp(num_bins=3, **arguments):
-    """Return a small network with dropout, so that dropout's randomness is tested too."""
-    sizes = {"context_length": 4, "embedding_dim": 4, "hidden_size": 16, "dropout": 0.25}
-    return CategoricalPixelPredictor(num_bins, **{**sizes, **arguments})
-
-
-def train(model, seed=1, tokens=STRIPES, **arguments):
-    """Fit with small defaults and return the history."""
-    defaults = {"steps": 12, "batch_size": 4, "device": "cpu", "progress": False}
-    if seed is not None:
-        defaults["generator"] = torch.Generator().manual_seed(seed)
-    return fit(model, tokens, **{**defaults, **arguments})
-
-
-def same_weights(one, other):
-    states = one.state_dict(), other.state_dict()
-    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-
+from pixelar_lib.sampling import sample
 
 # The same generator, the same result
 
@@ -86,15 +67,15 @@ def test_global_randomness_is_neither_used_nor_changed():
 
 def test_bytes_and_longs_give_the_same_weights():
     models = mlp(), mlp()
-    train(models[0], tokens=STRIPES)
-    train(models[1], tokens=STRIPES.to(torch.uint8))
+    train(models[0], inputs=STRIPES)
+    train(models[1], inputs=STRIPES.to(torch.uint8))
     assert same_weights(*models)
 
 
 def test_held_out_images_and_looks_do_not_change_the_training():
     models = mlp(), mlp()
     train(models[0])
-    train(models[1], held_out=HELD_OUT, look_every=1)
+    train(models[1], held_out=HELD_OUT, eval_every=1)
     assert same_weights(*models)
 
 
@@ -112,7 +93,7 @@ def test_loss_falls_from_near_log_k_to_near_zero(optimizer, schedule):
         learning_rate=0.02,
         optimizer=optimizer,
         schedule=schedule,
-        look_every=5,
+        eval_every=5,
     )
     assert history.held_out_loss[0] > 0.5
     assert history.held_out_loss[-1] < 0.1
@@ -124,7 +105,7 @@ def test_conditional_model_learns_its_labels():
     tokens = LABELS[:, None, None].expand(-1, *SIZE)  # the label is all there is to know
     train(
         model,
-        tokens=tokens,
+        inputs=tokens,
         labels=LABELS,
         held_out=tokens,
         held_out_labels=LABELS,
@@ -136,7 +117,8 @@ def test_conditional_model_learns_its_labels():
 
 
 def test_shuffled_epochs_meet_every_image_once():
-    batch_of = training._batches(10, 4, False, torch.Generator().manual_seed(0))
+    settings = SimpleNamespace(batch_size=4, replacement=False)
+    batch_of = training._batches(10, settings, seeded())
     epochs = [torch.cat([batch_of(3 * epoch + step) for step in range(3)]) for epoch in range(2)]
     assert all(sorted(epoch.tolist()) == list(range(10)) for epoch in epochs)
     assert not torch.equal(*epochs)
@@ -144,7 +126,7 @@ def test_shuffled_epochs_meet_every_image_once():
 
 
 def test_history_has_an_entry_at_each_look_and_at_the_end():
-    history = train(mlp(), held_out=HELD_OUT, look_every=5)
+    history = train(mlp(), held_out=HELD_OUT, eval_every=5)
     assert history.steps == [5, 10, 12]
     assert len(history.training_loss) == len(history.held_out_loss) == 3
     assert train(mlp()).held_out_loss == []
@@ -156,8 +138,8 @@ def test_there_are_at_most_20_looks_by_default(steps, looks):
 
 
 def test_training_loss_is_the_mean_since_the_look_before():
-    each = train(mlp(), look_every=1).training_loss
-    some = train(mlp(), look_every=5).training_loss
+    each = train(mlp(), eval_every=1).training_loss
+    some = train(mlp(), eval_every=5).training_loss
     assert some == pytest.approx([sum(each[:5]) / 5, sum(each[5:10]) / 5, sum(each[10:]) / 2])
 
 
@@ -167,27 +149,151 @@ def test_held_out_loss_is_that_of_evaluate():
     assert history.held_out_loss[-1] == evaluate(model, HELD_OUT).nats_per_pixel
 
 
+# The weights that a training begins with
+
+
 def test_initialize_decides_whether_the_old_weights_count():
     trained, other = mlp(), mlp()
     train(trained, steps=100, learning_rate=0.02)
     start = evaluate(trained, HELD_OUT).nats_per_pixel
-    again = train(trained, held_out=HELD_OUT, initialize=False, learning_rate=1e-4, look_every=1)
+    again = train(trained, held_out=HELD_OUT, initialize=False, learning_rate=1e-4, eval_every=1)
     assert again.held_out_loss[0] == pytest.approx(start, abs=0.02)
-    train(trained), train(other)  # both begin anew
+    train(trained, initialize=True), train(other)  # both begin anew
     assert same_weights(trained, other)
 
 
-def test_parameters_that_cannot_be_drawn_anew_are_refused():
-    class Bare(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.scale = nn.Parameter(torch.ones(()))
+def fitted(model):
+    train(model)
 
+
+def loaded(model):
+    model.load_state_dict(mlp().state_dict())
+
+
+def stepped(model):
+    """Train in a loop of one's own."""
+    model.training_loss(*model.prepare(STRIPES, None, seeded())).backward()
+
+
+@pytest.mark.parametrize("earn", [fitted, loaded, stepped])
+def test_weights_that_were_trained_or_loaded_are_not_lost_unasked(earn):
+    model = mlp()
+    earn(model)
+    for one in [model] if earn is stepped else [model, copy.deepcopy(model)]:
+        before = copy.deepcopy(one)
+        with pytest.raises(ValueError, match=r"trained or loaded before.*initialize=False to go"):
+            train(one)
+        assert same_weights(one, before)
+
+
+class Positions(nn.Module):
+    """A bare parameter, as models with positions have."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+
+def test_parameters_that_cannot_be_drawn_anew_are_refused_before_any_is_drawn():
     model = ToyModel(3)
-    model.bare = Bare()
-    with pytest.raises(TypeError, match=r"Bare has parameters .* no reset_parameters\(\)"):
+    model.bare = Positions()
+    before = copy.deepcopy(model)
+    with pytest.raises(TypeError, match=r"Positions has parameters .* no reset_parameters\(\)"):
         train(model)
+    assert same_weights(model, before)
     train(model, initialize=False)
+
+
+class Careful(ToyModel):
+    """Has an initialisation of its own: small weights, a bare parameter, a silent head."""
+
+    def __init__(self):
+        super().__init__(3)
+        self.positions = nn.Parameter(torch.zeros(5))
+        self.attention = nn.MultiheadAttention(4, 2)
+
+    def reset_parameters(self):
+        nn.init.normal_(self.embedding.weight, std=0.02)
+        nn.init.normal_(self.positions, std=0.02)
+        nn.init.zeros_(self.head.weight)
+        initialize(self.attention)
+
+
+def test_a_model_answers_for_the_weights_below_it():
+    model = Careful()
+    before = copy.deepcopy(model)
+    initialize(model)
+    assert 0.01 < float(model.embedding.weight.detach().std()) < 0.03
+    assert 0 < float(model.positions.detach().abs().max()) < 0.1
+    assert not model.head.weight.any() and torch.equal(model.head.bias, before.head.bias)
+    train(Careful(), steps=1)
+
+
+def test_attention_is_drawn_anew_as_a_whole():
+    draws = []
+    for _ in range(2):
+        attention = nn.MultiheadAttention(4, 2)
+        for weights in attention.parameters():
+            nn.init.constant_(weights, 7)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            initialize(attention)
+        assert not any((weights == 7).any() for weights in attention.parameters())
+        draws.append(attention)
+    assert same_weights(*draws)
+
+
+# What else can be trained: whatever keeps the protocol
+
+
+class Classifier(nn.Module):
+    """Tells which stripes it sees; no pixel model, and its inputs are greys."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(20, 3)
+
+    def check_input(self, images, labels=None):
+        if not images.is_floating_point() or labels is None:
+            raise ValueError("give greys and labels")
+
+    def prepare(self, images, labels, generator):
+        return images + 0.01 * torch.rand(images.shape, generator=generator), labels
+
+    def training_loss(self, images, labels):
+        return nn.functional.cross_entropy(self.layer(images.flatten(1)), labels)
+
+    def held_out_loss(self, images, labels=None):
+        logits = self.layer(images.flatten(1))
+        return nn.functional.cross_entropy(logits, labels, reduction="none")
+
+
+def shifted_stripes():
+    """Return float images (12, 4, 5) that differ by label, values from 0 to below 1."""
+    return torch.stack([STRIPES[0].roll(int(label), 1) for label in LABELS]) / 3
+
+
+def test_a_classifier_of_floats_is_trained_by_the_same_loop():
+    images, model, again = shifted_stripes(), Classifier(), Classifier()
+    data = {"labels": LABELS, "held_out": images, "held_out_labels": LABELS}
+    history = train(model, inputs=images, steps=60, learning_rate=0.1, **data)
+    assert history.held_out_loss[-1] < 0.1
+    assert train(again, inputs=images, steps=60, learning_rate=0.1, **data) == history
+    assert same_weights(model, again)
+    with pytest.raises(ValueError, match="give greys and labels"):
+        train(model, inputs=STRIPES, labels=LABELS)
+
+
+def test_tokens_above_255_are_trained_on_as_they_are():
+    model, seen = mlp(512), []
+    tokens = STRIPES * 150  # 0, 150 and 300, which is 44 in 8 bits
+    training_loss = model.training_loss
+    model.training_loss = lambda *batch: seen.append(batch[0].max()) or training_loss(*batch)
+    train(model, inputs=tokens)
+    assert max(seen) == 300
+
+
+# The rest
 
 
 def test_every_module_gets_its_own_mode_back():
@@ -197,7 +303,7 @@ def test_every_module_gets_its_own_mode_back():
     train(model)
     assert [module.training for module in model.modules()] == before
     with pytest.raises(FloatingPointError):
-        train(model, learning_rate=1e30)
+        train(model, learning_rate=1e30, initialize=True)
     assert [module.training for module in model.modules()] == before
 
 
@@ -211,55 +317,56 @@ def test_variable_decides_the_device(monkeypatch):
     assert model.device == torch.device("cpu")
 
 
-# Images that become tokens at each step, and 16-bit products
+# Batches that are prepared in a way of their own, and 16-bit products
 
 
-def test_transform_sees_the_images_of_each_step_and_its_tokens_are_trained_on():
-    seen = []
+class Binarizing(CategoricalPixelPredictor):
+    """Trains on grey images, which become black and white anew at each step."""
 
-    def darken(images, generator):
-        seen.append(images)
-        return images // 100
+    def check_input(self, tokens, labels=None):
+        if tokens.dtype != torch.uint8:
+            super().check_input(tokens, labels)
 
-    model, plain = mlp(), mlp()
-    images = STRIPES.to(torch.uint8) * 100
-    train(model, tokens=images, transform=darken, held_out=HELD_OUT)
-    train(plain, held_out=HELD_OUT)
-    assert same_weights(model, plain)
-    assert len(seen) == 1 + 12 and all(len(batch) == 4 for batch in seen[1:])
-
-
-def test_transform_gets_images_of_floats_as_they_are():
-    binary, float_images = mlp(2), (STRIPES % 2) * 0.9
-    round_up = lambda images, generator: images.ceil().long()  # noqa: E731
-    train(binary, tokens=float_images, transform=round_up)
-    plain = mlp(2)
-    train(plain, tokens=STRIPES % 2)
-    assert same_weights(binary, plain)
+    def prepare(self, images, labels, generator):
+        return super().prepare(binarize(images, generator), labels, generator)
 
 
 def test_binarized_images_are_drawn_anew_at_each_step():
     grey = torch.full((8, 6, 6), 102, dtype=torch.uint8)  # white with probability 0.4
-    model = mlp(2, dropout=0.0)
-    history = train(model, tokens=grey, transform=binarize, steps=600, learning_rate=0.01)
-    entropy = -0.4 * math.log(0.4) - 0.6 * math.log(0.6)
-    assert history.training_loss[-1] == pytest.approx(
-        entropy, abs=0.04
-    )  # nothing to learn by heart
+    history = train(Binarizing(2, 4, 4, 16, 0.0), inputs=grey, steps=600, learning_rate=0.01)
+    entropy = -0.4 * math.log(0.4) - 0.6 * math.log(0.6)  # nothing to learn by heart
+    assert history.training_loss[-1] == pytest.approx(entropy, abs=0.04)
 
 
-def test_transform_must_give_tokens_that_fit_the_model():
-    with pytest.raises(ValueError, match="must be 0 to 2"):
-        train(mlp(), transform=lambda images, generator: images + 1)
+def slow_16_bit(monkeypatch, gain):
+    monkeypatch.setattr(optimization, "bfloat16_gain", lambda device: gain)
 
 
-@pytest.mark.parametrize("labels", [LABELS[:11], torch.cat([LABELS, LABELS])])
-def test_labels_of_images_that_are_transformed_are_checked_too(labels):
-    model = ToyModel(3, num_classes=3)
-    with pytest.raises(ValueError, match=r"labels must have shape \(12,\)"):
-        train(model, labels=labels, transform=lambda images, generator: images)
+def test_slow_16_bit_products_are_named(monkeypatch):
+    slow_16_bit(monkeypatch, 0.025)
+    with pytest.warns(UserWarning, match=r"40.0 times slower than 32-bit.*precision='auto'"):
+        train(build("pixelcnn").train(), steps=1, precision="bfloat16")
+    slow_16_bit(monkeypatch, 2.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert train(build("pixelcnn"), steps=1, precision="bfloat16").precision == "bfloat16"
 
 
+@pytest.mark.parametrize(("gain", "chosen"), [(0.025, "float32"), (2.0, "bfloat16")])
+def test_auto_takes_the_faster_precision_and_records_it(monkeypatch, gain, chosen):
+    slow_16_bit(monkeypatch, gain)
+    model, expected = build("pixelcnn"), build("pixelcnn")
+    assert train(model, precision="auto").precision == chosen
+    train(expected, precision=chosen)
+    assert same_weights(model, expected)
+
+
+def test_16_bit_products_are_measured_in_a_moment():
+    gain = optimization.bfloat16_gain(torch.device("cpu"), size=32)
+    assert 0 < gain < 1000
+
+
+@pytest.mark.filterwarnings("ignore:16-bit products")
 def test_training_with_16_bit_products_learns_and_keeps_32_bit_weights():
     model = build("pixelcnn").train()
     history = train(model, steps=60, precision="bfloat16", learning_rate=0.01)
@@ -348,18 +455,21 @@ def test_gradient_that_is_not_finite_stops_too(monkeypatch):
         ({"steps": 0}, "steps is 0; it must be at least 1"),
         ({"batch_size": -1}, "batch_size is -1"),
         ({"warmup_steps": -1}, "warmup_steps is -1; it must be at least 0"),
-        ({"look_every": 0}, "look_every is 0"),
+        ({"eval_every": 0}, "eval_every is 0"),
         ({"checkpoint_every": 0}, "checkpoint_every is 0"),
         ({"optimizer": "sgd"}, r"optimizer 'sgd' does not exist; choose one of \['adam', 'adamw'"),
         ({"schedule": "linear"}, "schedule 'linear' does not exist"),
-        ({"learning_rate": 0}, r"learning_rate \(0\) must be above 0"),
+        ({"learning_rate": 0}, r"learning_rate \(0.0\) must be above 0"),
         ({"learning_rate": math.nan}, r"learning_rate \(nan\)"),
         ({"learning_rate": math.inf}, r"learning_rate \(inf\).*finite"),
-        ({"precision": "float16"}, r"precision 'float16' .* one of \['float32', 'bfloat16'\]"),
-        ({"weight_decay": -1}, r"weight_decay \(-1\) at least 0"),
-        ({"tokens": STRIPES[:0]}, "no image to train on: tokens has length 0"),
-        ({"tokens": STRIPES[0]}, r"tokens\[None\]"),
-        ({"tokens": STRIPES + 1}, "must be 0 to 2"),
+        (
+            {"precision": "float16"},
+            r"precision 'float16' .* one of \['auto', 'float32', 'bfloat16'\]",
+        ),
+        ({"weight_decay": -1}, r"weight_decay \(-1.0\) at least 0"),
+        ({"inputs": STRIPES[:0]}, "no image to train on: tokens has length 0"),
+        ({"inputs": STRIPES[0]}, r"tokens\[None\]"),
+        ({"inputs": STRIPES + 1}, "must be 0 to 2"),
         ({"labels": LABELS}, "has no labels"),
         ({"held_out": HELD_OUT[:0]}, "no image to look at: held_out has length 0"),
         ({"held_out": HELD_OUT + 1}, "must be 0 to 2"),
@@ -369,8 +479,7 @@ def test_gradient_that_is_not_finite_stops_too(monkeypatch):
 )
 def test_bad_arguments_are_refused_before_anything_happens(arguments, message):
     model = mlp()
-    before = mlp()
-    before.load_state_dict(model.state_dict())
+    before = copy.deepcopy(model)
     with pytest.raises(ValueError, match=message):
         train(model, **arguments)
     assert same_weights(model, before)
@@ -379,7 +488,7 @@ def test_bad_arguments_are_refused_before_anything_happens(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"tokens": STRIPES.float()}, "quantize"),
+        ({"inputs": STRIPES.float()}, "quantize"),
         ({"steps": 2.5}, "steps must be an int, not float"),
         ({"batch_size": True}, "batch_size must be an int, not bool"),
         ({"generator": 42}, "generator is 42; give a torch.Generator"),
@@ -404,8 +513,85 @@ def test_model_without_parameters_is_refused():
 
 
 def test_any_model_of_the_contract_that_has_parameters_can_be_fitted():
-    for name in ("post", "neighbourhood", "toy"):
-        assert train(build(name), tokens=some_tokens(3, SIZE, 3)).steps[-1] == 12
+    for name in ("post", "neighbourhood", "toy", "conditional post"):
+        model = build(name)
+        labels = labels_for(model, 3)
+        assert train(model, inputs=some_tokens(3, SIZE, 3), labels=labels).steps[-1] == 12
+
+
+# A reader's own settings, and other threads
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_training_is_the_same_whatever_a_reader_has_set(setting):
+    models = mlp(), mlp()
+    expected = train(models[0], held_out=HELD_OUT, replacement=False)
+    with SETTINGS[setting]():
+        found = train(models[1], held_out=HELD_OUT, replacement=False)
+    assert found == expected and same_weights(*models)
+
+
+def in_thread(act):
+    """Run a function in another thread; return what it returned or raised."""
+    box = []
+
+    def run():
+        try:
+            box.append(act())
+        except Exception as error:
+            box.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return box[0]
+
+
+def test_a_model_in_training_is_refused_to_other_threads(monkeypatch):
+    model, found = mlp(), []
+    training_loss = CategoricalPixelPredictor.training_loss
+
+    def while_training(self, *batch):
+        if not found:
+            found.append(in_thread(lambda: sample(model, 1, image_size=2)))
+            found.append(in_thread(lambda: train(model, initialize=False)))
+            found.append(in_thread(lambda: sample(copy.deepcopy(model), 1, image_size=2)))
+        return training_loss(self, *batch)
+
+    monkeypatch.setattr(CategoricalPixelPredictor, "training_loss", while_training)
+    train(model)
+    assert all("another thread is training this model" in str(error) for error in found[:2])
+    assert all(isinstance(error, RuntimeError) for error in found[:2])
+    monkeypatch.undo()
+    undisturbed = mlp()
+    train(undisturbed)
+    assert same_weights(model, undisturbed)
+    assert sample(model, 1, image_size=2).shape == (1, 2, 2)
+
+
+def test_a_model_in_evaluation_is_not_trained_by_another_thread():
+    model = mlp()
+    with evaluating(model):
+        refused = in_thread(lambda: train(model))
+    assert isinstance(refused, RuntimeError) and "being evaluated" in str(refused)
+
+
+def test_threads_that_sample_together_draw_as_one_would():
+    model = mlp(dropout=0.5).train()
+    expected = sample(mlp_copy := copy.deepcopy(model).eval(), 3, image_size=6)
+    assert not mlp_copy.training
+    found = []
+
+    def draw():
+        found.append(sample(model, 3, image_size=6))
+
+    threads = [threading.Thread(target=draw) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8 and all(torch.equal(drawn, expected) for drawn in found)
+    assert all(module.training for module in model.modules())
 
 
 # The progress bar

@@ -1,15 +1,27 @@
 """Pixel models: one architecture a file, one contract for all (`base.py`)."""
 
-from pixelar_lib.models.base import PixelModel, evaluating, restoring_modes
+from pixelar_lib.models.base import PixelModel
 from pixelar_lib.models.categorical_mlp import CategoricalPixelPredictor
+from pixelar_lib.models.modules import (
+    batches,
+    check_initializable,
+    evaluating,
+    initialize,
+    training_alone,
+)
 from pixelar_lib.models.pixelcnn import PixelCNN
+from pixelar_lib.models.state import State
 from pixelar_lib.models.window import WindowModel
 
 __all__ = [
     "CategoricalPixelPredictor",
     "PixelCNN",
     "PixelModel",
+    "State",
     "WindowModel",
+    "batches",
+    "check_initializable",
     "evaluating",
-    "restoring_modes",
+    "initialize",
+    "training_alone",
 ]

@@ -1,14 +1,15 @@
 """The contract that every pixel model keeps, so that one `fit` and one `sample` serve all."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from pixelar_lib.context import flat_index
-from pixelar_lib.quantization import check_num_bins, check_tokens
+from pixelar_lib.models.modules import batches, evaluating
+from pixelar_lib.models.state import State, advancing, can_advance
+from pixelar_lib.quantization import check_count, check_tokens
 
 
 class PixelModel(nn.Module):
@@ -22,31 +23,36 @@ class PixelModel(nn.Module):
         num_bins: K, the number of tokens a pixel can be.
         num_classes: Number of labels of a conditional model; None for one without labels.
         image_size: (H, W) where the parameters depend on it, else None.
-        images_per_chunk: How many images an evaluation computes at a time.
+        eval_batch_size: How many images an evaluation computes at a time.
     """
 
-    images_per_chunk = 8  # small buffers stay in the cache, and are not mapped anew each time
+    eval_batch_size = 8  # small buffers stay in the cache, and are not mapped anew each time
 
     def __init__(
         self,
         num_bins: int,
         num_classes: int | None = None,
         image_size: tuple[int, int] | None = None,
+        label_size: int | None = None,
     ) -> None:
         """Remember what the model predicts.
 
         Args:
-            num_bins: K, 2 to 256.
-            num_classes: Number of labels, or None for a model without labels.
+            num_bins: K, at least 2.
+            num_classes: Number of labels, at least 1, or None for a model without labels.
             image_size: (H, W), or None for a model that fits any size.
+            label_size: Length of the vector that `label_vectors` makes of each label.
 
         Raises:
-            TypeError: If K is no integer.
-            ValueError: If K is out of range.
+            TypeError: If a number is no integer.
+            ValueError: If a number is out of range.
         """
         super().__init__()
-        check_num_bins(num_bins)
-        self.num_bins = num_bins
+        self.num_bins = check_count("num_bins", num_bins, least=2)
+        if num_classes is not None:
+            num_classes = check_count("num_classes", num_classes)
+            if label_size is not None:
+                self.label_embedding = nn.Embedding(num_classes, label_size)
         self.num_classes = num_classes
         self.image_size = image_size
 
@@ -68,53 +74,69 @@ class PixelModel(nn.Module):
         return self.predict(self.embed(tokens.long()), labels)
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Turn tokens into vectors, each pixel by itself.
-
-        Args:
-            tokens: long (N, H, W).
-
-        Returns:
-            float (N, H, W, E).
-        """
+        """Turn tokens, long (N, H, W), into vectors (N, H, W, E), each pixel by itself."""
         raise NotImplementedError(f"{type(self).__name__} does not implement embed")
 
-    def predict(self, embedded: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+    def predict(
+        self,
+        embedded: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        state: State | None = None,
+    ) -> torch.Tensor:
         """Turn embedded pixels into logits; all that crosses from pixel to pixel is here.
 
+        A model need not take a state. One that does is drawn by it, one pixel at a time.
+
         Args:
-            embedded: float (N, H, W, E), from `embed`.
+            embedded: float (N, H, W, E), from `embed`. With a state: (N, E), the pixel before
+                the one to predict; zeros where there is none.
             labels: long (N,) or None.
+            state: What the layers keep of the pixels before.
 
         Returns:
-            Logits, float (N, K, H, W).
+            Logits, float (N, K, H, W); with a state (N, K).
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement predict")
 
-    def training_loss(
-        self,
-        tokens: torch.Tensor,
-        labels: torch.Tensor | None,
-        generator: torch.Generator,
-        share: slice = slice(None),
-    ) -> torch.Tensor:
-        """Return the loss of one training step on a batch: here, over all its pixels.
+    def label_vectors(self, labels: torch.Tensor | None) -> torch.Tensor | float:
+        """Return the vectors of labels (N,), float (N, label_size); 0.0 for None."""
+        return 0.0 if labels is None else self.label_embedding(labels)
+
+    def incremental_logits(
+        self, tokens: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> Callable[[int], torch.Tensor]:
+        """Return a function that predicts one pixel at a time while an image grows.
+
+        Call it with 0, 1, 2, ... after writing each pixel into `tokens`. It advances a state
+        where that gives what `forward` gives, and else runs the whole model for each pixel.
 
         Args:
-            tokens: long (N, H, W).
+            tokens: long (N, H, W), a buffer that the caller fills in reading order.
             labels: long (N,) or None.
-            generator: Source of randomness, for models that draw which pixels they train on.
-            share: Which images count; what is drawn is drawn for all, so shares fit together.
 
         Returns:
-            Mean cross-entropy in nats per pixel, a scalar.
+            A function from a flat pixel index to logits (N, K).
         """
-        tokens, labels = tokens[share], None if labels is None else labels[share]
-        return F.cross_entropy(self(tokens, labels), tokens)
+        self.check_input(tokens, labels)
+        if can_advance(self, PixelModel.forward, labels):
+            return advancing(self, tokens, labels)
+        width = tokens.shape[2]
+        return lambda pixel: self(tokens, labels)[:, :, pixel // width, pixel % width]
 
-    def token_losses(
-        self, tokens: torch.Tensor, labels: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Return what each pixel costs: the negative log-likelihood of its token.
+    def context_keys(self, height: int, width: int) -> torch.Tensor | None:
+        """Return which earlier pixels determine each prediction, where they are few: here, None.
+
+        A model that returns some has `key_predictor`, too: what follows equal keys is then
+        worked out once.
+
+        Returns:
+            long (H W, C), flat indices; `context.OUTSIDE` and `context.LABEL` stand for the
+            start token K and for the token of the label, K + 1 + label.
+        """
+        return None
+
+    def nll(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the negative log-likelihood of each pixel given those before it.
 
         Args:
             tokens: long (N, H, W).
@@ -125,32 +147,32 @@ class PixelModel(nn.Module):
         """
         return F.cross_entropy(self(tokens, labels), tokens, reduction="none")
 
-    def incremental_logits(
+    def prepare(
+        self, tokens: torch.Tensor, labels: torch.Tensor | None, generator: torch.Generator
+    ) -> tuple[torch.Tensor, ...]:
+        """Return the batch of a training step, as `Trainable.prepare`: here, nothing is random."""
+        return (tokens.long(),) if labels is None else (tokens.long(), labels)
+
+    def training_loss(
         self, tokens: torch.Tensor, labels: torch.Tensor | None = None
-    ) -> Callable[[int], torch.Tensor]:
-        """Return a function that predicts one pixel at a time while an image grows.
+    ) -> torch.Tensor:
+        """Return the mean cross-entropy of all pixels, nats, a scalar."""
+        return F.cross_entropy(self(tokens, labels), tokens)
 
-        Call it with 0, 1, 2, ... after writing each pixel into `tokens`. This one runs the
-        whole model for each pixel; a model may do better, with the same result.
-
-        Args:
-            tokens: long (N, H, W), a buffer that the caller fills in reading order.
-            labels: long (N,) or None.
-
-        Returns:
-            A function from a flat pixel index to logits (N, K).
-        """
-        width = tokens.shape[2]
-        return lambda pixel: self(tokens, labels)[:, :, pixel // width, pixel % width]
+    def held_out_loss(
+        self, tokens: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the mean nats per pixel of each image, float64 (N,), on the CPU."""
+        self.check_input(tokens, labels)
+        with evaluating(self):
+            parts = [
+                self.nll(some.long(), some_labels).flatten(1).float().cpu()
+                for some, some_labels in batches(self.eval_batch_size, self.device, tokens, labels)
+            ]
+        return torch.cat(parts).double().mean(dim=1)
 
     def receptive_field(self, row: int, column: int, height: int, width: int) -> torch.Tensor:
         """Return which pixels the prediction at (row, column) may depend on: here, all before.
-
-        Args:
-            row: Row of the predicted pixel.
-            column: Column of the predicted pixel.
-            height: Rows of the image.
-            width: Columns of the image.
 
         Returns:
             bool (height, width).
@@ -158,8 +180,13 @@ class PixelModel(nn.Module):
         Raises:
             ValueError: If the pixel is outside the image.
         """
-        before = torch.arange(height * width) < flat_index(row, column, height, width)
-        return before.view(height, width)
+        pixels = torch.arange(height * width, device="cpu")
+        return (pixels < flat_index(row, column, height, width)).view(height, width)
+
+    def load_state_dict(self, *arguments, **keywords):
+        """Load weights, as torch does; `fit` draws no new ones in their place unasked."""
+        self._trained_by = "load_state_dict"
+        return super().load_state_dict(*arguments, **keywords)
 
     @property
     def device(self) -> torch.device:
@@ -172,12 +199,12 @@ class PixelModel(nn.Module):
         """How many numbers training can change."""
         return sum(weights.numel() for weights in self.parameters() if weights.requires_grad)
 
-    def check_input(self, tokens: torch.Tensor, labels: torch.Tensor | None) -> None:
+    def check_input(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> None:
         """Raise unless tokens and labels fit this model.
 
         Args:
             tokens: Should be an integer tensor (N, H, W), 0 to K - 1.
-            labels: Should be an integer tensor (N,) for a conditional model, else None.
+            labels: Should be a long tensor (N,) for a conditional model, else None.
 
         Raises:
             TypeError: If tokens or labels are no integer tensors.
@@ -194,52 +221,36 @@ class PixelModel(nn.Module):
                 f"this model was built for images of {self.image_size}, "
                 f"but the tokens are {tuple(tokens.shape[1:])}."
             )
-        self._check_labels(labels, len(tokens))
-
-    def _check_labels(self, labels: torch.Tensor | None, num_images: int) -> None:
-        if self.num_classes is None:
-            if labels is not None:
-                raise ValueError(f"{type(self).__name__} has no labels; call it with tokens alone.")
-            return
-        if labels is None:
-            raise ValueError(
-                f"this model is conditional: give labels, a long tensor ({num_images},) with "
-                f"values 0 to {self.num_classes - 1}."
-            )
-        if not isinstance(labels, torch.Tensor) or labels.dtype != torch.long:
-            given = getattr(labels, "dtype", type(labels).__name__)
-            raise TypeError(f"labels must be a long tensor ({num_images},), not {given}.")
-        if labels.shape != (num_images,):
-            raise ValueError(f"labels must have shape ({num_images},), not {tuple(labels.shape)}.")
-        if num_images and not 0 <= int(labels.min()) <= int(labels.max()) < self.num_classes:
-            raise ValueError(
-                f"labels range from {int(labels.min())} to {int(labels.max())}; this model's "
-                f"labels must be 0 to {self.num_classes - 1}."
-            )
+        if self.num_classes is not None:
+            check_labels(labels, len(tokens), self.num_classes)
+        elif labels is not None:
+            raise ValueError(f"{type(self).__name__} has no labels; call it with tokens alone.")
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch a model to evaluation, without gradients; afterwards restore what was.
+def check_labels(labels: torch.Tensor | None, num_images: int, num_classes: int) -> None:
+    """Raise unless there is a label for each image.
 
     Args:
-        model: Any module; each of its parts gets back its own mode.
+        labels: Should be a long tensor (N,), 0 to `num_classes` - 1.
+        num_images: N.
+        num_classes: Number of labels there are.
+
+    Raises:
+        TypeError: If labels is no long tensor.
+        ValueError: If it is missing, or a shape or value does not fit.
     """
-    with restoring_modes(model), torch.no_grad():
-        model.eval()
-        yield
-
-
-@contextmanager
-def restoring_modes(model: nn.Module) -> Iterator[None]:
-    """Afterwards give each part of a model back its own mode, training or evaluation.
-
-    Args:
-        model: Any module.
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    if labels is None:
+        raise ValueError(
+            f"this model is conditional: give labels, a long tensor ({num_images},) with "
+            f"values 0 to {num_classes - 1}."
+        )
+    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.long:
+        given = getattr(labels, "dtype", type(labels).__name__)
+        raise TypeError(f"labels must be a long tensor ({num_images},), not {given}.")
+    if labels.shape != (num_images,):
+        raise ValueError(f"labels must have shape ({num_images},), not {tuple(labels.shape)}.")
+    if num_images and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
+        raise ValueError(
+            f"labels range from {int(labels.min())} to {int(labels.max())}; this model's "
+            f"labels must be 0 to {num_classes - 1}."
+        )

@@ -3,10 +3,11 @@
 Sources: van den Oord et al., Pixel Recurrent Neural Networks, 2016 (masked convolutions, a
 softmax over the grey levels); van den Oord et al., Conditional Image Generation with PixelCNN
 Decoders, 2016 (two stacks, which leave no blind spot; labels); Salimans et al., PixelCNN++,
-2017 (shifts instead of masks).
+2017 (shifts instead of masks); Ramachandran et al., Fast Generation for Convolutional
+Autoregressive Models, 2017 (what was computed for a pixel is kept).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,17 +15,20 @@ from torch import nn
 
 from pixelar_lib.context import flat_index
 from pixelar_lib.models.base import PixelModel
-from pixelar_lib.models.pixelcnn_cache import PixelCNNCache
+from pixelar_lib.models.state import State
 from pixelar_lib.quantization import check_count
 
-ROWS, SIDE, LEFT = 3, 2, 3  # the first layers see 3 rows above, 2 columns aside, 3 pixels before
+SIDE = 2  # columns that a vertical convolution sees to each side, times its dilation
+ROWS, LEFT = 3, 3  # the first layers see 3 rows above, 3 pixels to the left
 
 
 class PixelCNN(PixelModel):
     """Predict each pixel from all rows above it and from the pixels to its left.
 
-    Two stacks of convolutions. Padding on one side only shifts what a layer sees, and that is
-    all the masking there is. x marks what a layer sees, o where it writes:
+    Two stacks of convolutions. The picture is shifted, by one row for the vertical stack and by
+    one pixel for the horizontal one; then a layer may see its own place and what lies before,
+    and that is all the masking there is. x marks the pixels that the first layers see, and the
+    places that those of a block see, o where they write:
 
         vertical stack:    x x x x x   then  x x x x x     horizontal:  x x x o   then  x x o
                            x x x x x         x x o x x
@@ -39,7 +43,7 @@ class PixelCNN(PixelModel):
         dilations: Distance between the pixels that a block's convolutions see, one a block.
     """
 
-    images_per_chunk = 32
+    eval_batch_size = 32
 
     def __init__(
         self,
@@ -51,7 +55,7 @@ class PixelCNN(PixelModel):
         """Build the network with random weights.
 
         Args:
-            num_bins: K, 2 to 256.
+            num_bins: K, at least 2.
             channels: C, the width of both stacks.
             dilations: One number a block, each at least 1. With the default, a prediction sees
                 all pixels before it on images of up to 28 x 28.
@@ -61,103 +65,96 @@ class PixelCNN(PixelModel):
             TypeError: If a number is no integer.
             ValueError: If a number is out of range.
         """
-        super().__init__(num_bins, num_classes)
-        check_count("channels", channels)
-        self.dilations = tuple(dilations)
-        for dilation in self.dilations:
-            check_count("a dilation", dilation)
-        self.embedding = nn.Embedding(num_bins, channels)
-        if num_classes is not None:
-            check_count("num_classes", num_classes)
-            self.label_embedding = nn.Embedding(num_classes, 2 * channels)
-        self.vertical = nn.Conv2d(channels, channels, (ROWS, 2 * SIDE + 1))
-        self.horizontal = nn.Conv2d(channels, channels, (1, LEFT))
-        self.link = nn.Conv2d(channels, channels, 1)
+        channels = check_count("channels", channels)
+        super().__init__(num_bins, num_classes, label_size=2 * channels)
+        self.dilations = tuple(check_count("a dilation", dilation) for dilation in dilations)
+        self.embedding = nn.Embedding(self.num_bins, channels)
+        self.vertical = VerticalConv(channels, ROWS)
+        self.horizontal = HorizontalConv(channels, LEFT)
+        self.link = nn.Linear(channels, channels)
         self.blocks = nn.ModuleList(Block(channels, dilation) for dilation in self.dilations)
         self.head = nn.Sequential(
             nn.ReLU(),
-            nn.Conv2d(channels, 2 * channels, 1),
+            nn.Linear(channels, 2 * channels),
             nn.ReLU(),
-            nn.Conv2d(2 * channels, num_bins, 1),
+            nn.Linear(2 * channels, self.num_bins),
         )
         self.to(memory_format=torch.channels_last)  # what convolutions on a CPU are fastest with
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Turn tokens into vectors.
-
-        Args:
-            tokens: long (N, H, W).
-
-        Returns:
-            float (N, H, W, C).
-        """
+        """Turn tokens, long (N, H, W), into vectors (N, H, W, C)."""
         return self.embedding(tokens)
 
-    def predict(self, embedded: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Turn embedded pixels into logits.
+    def predict(
+        self,
+        embedded: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        state: State | None = None,
+    ) -> torch.Tensor:
+        """Turn embedded pixels into logits, as `PixelModel.predict`."""
+        if state is None:
+            found = self.look_above(F.pad(embedded, (0, 0, 0, 0, 1, -1)), labels)
+            return self.look_left(F.pad(embedded, (0, 0, 1, -1)), found).movedim(-1, 1)
+        row = state.setdefault(self, [embedded] * (state.width - 1))  # zeros: nothing is above
+        row.append(embedded)
+        if state.column == 0:  # what lies above is the same for the whole row
+            above = torch.stack(row[-state.width :], dim=1)[:, None]  # (N, 1, W, C)
+            found = self.look_above(above, labels, state)
+            state[self, "found"] = [layer[:, 0].unbind(dim=1) for layer in found]
+            row.clear()
+            embedded = torch.zeros_like(embedded)  # nothing is to the left
+        found = [layer[state.column] for layer in state[self, "found"]]
+        return self.look_left(embedded, found, state)
+
+    def look_above(
+        self, rows: torch.Tensor, labels: torch.Tensor | None, state: State | None = None
+    ) -> list[torch.Tensor]:
+        """Run the vertical stack.
 
         Args:
-            embedded: float (N, H, W, C), from `embed`.
+            rows: float (N, H, W, C): at each place, the embedded pixel one row above it. With a
+                state: the next row alone, H = 1.
             labels: long (N,) or None.
+            state: What the layers keep of the rows before.
 
         Returns:
-            Logits, float (N, K, H, W).
+            What it tells the horizontal stack: for the first layer and for each block (N, H, W, C).
         """
-        pixels = embedded.permute(0, 3, 1, 2)  # (N, C, H, W)
-        vertical_label, horizontal_label = self.label_vectors(labels)
-        vertical = self.vertical(F.pad(pixels[:, :, :-1], (SIDE, SIDE, ROWS, 0)))
-        vertical = vertical + vertical_label
-        horizontal = self.horizontal(F.pad(pixels[..., :-1], (LEFT, 0)))
-        horizontal = horizontal + self.link(vertical.relu()) + horizontal_label
+        label = self.label_vectors(labels)
+        to_vertical = to_horizontal = label
+        if labels is not None:
+            to_vertical, to_horizontal = label[:, None, None].chunk(2, dim=-1)
+        vertical = self.vertical(rows, state) + to_vertical
+        found = [self.link(vertical.relu()) + to_horizontal]
         for block in self.blocks:
-            vertical, horizontal = block(vertical, horizontal)
+            vertical, told = block.look_above(vertical, state)
+            found.append(told)
+        return found
+
+    def look_left(
+        self, pixels: torch.Tensor, found: list[torch.Tensor], state: State | None = None
+    ) -> torch.Tensor:
+        """Run the horizontal stack.
+
+        Args:
+            pixels: float (N, H, W, C): at each place, the embedded pixel to its left. With a
+                state: the next one alone, (N, C).
+            found: From `look_above`, at the same places.
+            state: What the layers keep of the pixels before.
+
+        Returns:
+            Logits, float (N, H, W, K) or (N, K).
+        """
+        first, *others = found
+        horizontal = self.horizontal(pixels, state) + first
+        for block, told in zip(self.blocks, others, strict=True):
+            horizontal = block.look_left(horizontal, told, state)
         return self.head(horizontal)
 
-    def label_vectors(self, labels: torch.Tensor | None) -> tuple:
-        """Return what the labels add to each stack.
-
-        Args:
-            labels: long (N,) or None.
-
-        Returns:
-            Two tensors (N, C, 1, 1); two zeros without labels.
-        """
-        if labels is None:
-            return 0.0, 0.0
-        return self.label_embedding(labels)[:, :, None, None].chunk(2, dim=1)
-
-    def incremental_logits(
-        self, tokens: torch.Tensor, labels: torch.Tensor | None = None
-    ) -> Callable[[int], torch.Tensor]:
-        """Return a function that predicts one pixel, and computes nothing twice.
-
-        Args:
-            tokens: long (N, H, W), a buffer that the caller fills in reading order.
-            labels: long (N,) or None.
-
-        Returns:
-            A function from a flat pixel index to logits (N, K); call it with 0, 1, 2, ...
-        """
-        self.check_input(tokens, labels)
-        return PixelCNNCache(self, tokens, labels).logits
-
     def receptive_field(self, row: int, column: int, height: int, width: int) -> torch.Tensor:
-        """Return which pixels the prediction at (row, column) may depend on.
-
-        Args:
-            row: Row of the predicted pixel.
-            column: Column of the predicted pixel.
-            height: Rows of the image.
-            width: Columns of the image.
-
-        Returns:
-            bool (height, width).
-
-        Raises:
-            ValueError: If the pixel is outside the image.
-        """
+        """Return which pixels a prediction may depend on, as `PixelModel.receptive_field`."""
         flat_index(row, column, height, width)
-        horizontal = torch.zeros(height, width, dtype=torch.bool)
+        horizontal = torch.zeros(height, width, dtype=torch.bool, device="cpu")
         horizontal[row, column] = True
         vertical = torch.zeros_like(horizontal)
         for d in reversed(self.dilations):  # from the prediction back: which places count
@@ -172,41 +169,84 @@ class Block(nn.Module):
     """One step of both stacks: each adds something to what it had (a residual connection)."""
 
     def __init__(self, channels: int, dilation: int) -> None:
-        """Build the block with random weights.
-
-        Args:
-            channels: C, the width of both stacks.
-            dilation: Distance between the pixels that its convolutions see.
-        """
+        """Build the block with random weights, for stacks of width C = `channels`."""
         super().__init__()
-        self.dilation = dilation
-        self.vertical = nn.Conv2d(channels, channels, (2, 5), dilation=dilation)
-        self.horizontal = nn.Conv2d(channels, channels, (1, 3), dilation=dilation)
-        self.link = nn.Conv2d(channels, channels, 1)
-        self.mix = nn.Conv2d(channels, channels, 1)
+        self.vertical = VerticalConv(channels, 2, dilation)
+        self.horizontal = HorizontalConv(channels, 3, dilation)
+        self.link = nn.Linear(channels, channels)
+        self.mix = nn.Linear(channels, channels)
 
-    def forward(self, vertical: torch.Tensor, horizontal: torch.Tensor) -> tuple:
-        """Add to both stacks.
+    def look_above(self, vertical: torch.Tensor, state: State | None = None) -> tuple:
+        """Add to the vertical stack (N, H, W, C); return it, and what it tells the other."""
+        vertical = vertical + self.vertical(vertical.relu(), state)
+        return vertical, self.link(vertical.relu())
 
-        Args:
-            vertical: float (N, C, H, W), knows the rows above each pixel.
-            horizontal: float (N, C, H, W), knows the pixels to the left, too.
+    def look_left(
+        self, horizontal: torch.Tensor, told: torch.Tensor, state: State | None = None
+    ) -> torch.Tensor:
+        """Add to the horizontal stack, (N, H, W, C) or with a state (N, C)."""
+        hidden = self.horizontal(horizontal.relu(), state) + told
+        return horizontal + self.mix(hidden.relu())
 
-        Returns:
-            Both, of the same shapes.
-        """
-        d = self.dilation
-        vertical = vertical + self.vertical(F.pad(vertical.relu(), (2 * d, 2 * d, d, 0)))
-        hidden = self.horizontal(F.pad(horizontal.relu(), (2 * d, 0)))
-        hidden = hidden + self.link(vertical.relu())
-        return vertical, horizontal + self.mix(hidden.relu())
+
+class VerticalConv(nn.Conv2d):
+    """A convolution that sees its own row and rows above, and columns on both sides."""
+
+    def __init__(self, channels: int, rows: int, dilation: int = 1) -> None:
+        """Build it with random weights; its places are `dilation` apart."""
+        super().__init__(channels, channels, (rows, 2 * SIDE + 1), dilation=dilation)
+
+    def forward(self, x: torch.Tensor, state: State | None = None) -> torch.Tensor:
+        """Turn (N, H, W, C) into the same shape; with a state, one row more: H = 1."""
+        dilation, up = self.dilation[0], (self.kernel_size[0] - 1) * self.dilation[0]
+        aside = SIDE * dilation
+        if state is None:
+            padded = F.pad(x, (0, 0, aside, aside, up, 0))
+            return super().forward(padded.movedim(-1, 1)).movedim(1, -1)
+        seen = torch.cat(_places_seen(state, self, x, up, dilation), dim=1)  # only its own rows
+        padded = F.pad(seen, (0, 0, aside, aside)).movedim(-1, 1)
+        return F.conv2d(padded, self.weight, self.bias, dilation=(1, dilation)).movedim(1, -1)
+
+
+class HorizontalConv(nn.Conv2d):
+    """A convolution that sees its own place and places to its left."""
+
+    def __init__(self, channels: int, columns: int, dilation: int = 1) -> None:
+        """Build it with random weights; its places are `dilation` apart."""
+        super().__init__(channels, channels, (1, columns), dilation=dilation)
+
+    def forward(self, x: torch.Tensor, state: State | None = None) -> torch.Tensor:
+        """Turn (N, H, W, C) into the same shape; with a state, one place more, (N, C)."""
+        dilation, left = self.dilation[1], (self.kernel_size[1] - 1) * self.dilation[1]
+        if state is None:
+            padded = F.pad(x, (0, 0, left, 0))
+            return super().forward(padded.movedim(-1, 1)).movedim(1, -1)
+        if state.column == 0:  # a new row
+            by_column = self.weight[:, :, 0].permute(0, 2, 1)  # (C, columns, C)
+            state[self, "matrix"] = by_column.flatten(1).contiguous()
+            state.pop(self, None)
+        seen = torch.cat(_places_seen(state, self, x, left, dilation), dim=1)  # (N, columns C)
+        return F.linear(seen, state[self, "matrix"], self.bias)
+
+
+def _places_seen(state: State, layer: nn.Module, x: torch.Tensor, reach: int, step: int) -> list:
+    """Return x and every step-th place before it, oldest first; the layer keeps `reach` of them."""
+    if layer not in state:
+        state[layer] = [torch.zeros_like(x)] * reach  # padding
+    places = state[layer]
+    places.append(x)
+    seen = places[-1 - reach :: step]
+    del places[: len(places) - reach]
+    return seen
 
 
 def _seen_from(places: torch.Tensor, rows: Sequence[int], columns: Sequence[int]) -> torch.Tensor:
     """Return which places of the image lie at one of the offsets from a marked one."""
-    offsets = torch.cartesian_prod(torch.tensor([*rows]), torch.tensor([*columns]))
+    offsets = torch.cartesian_prod(
+        torch.tensor([*rows], device="cpu"), torch.tensor([*columns], device="cpu")
+    )
     seen = (places.nonzero()[:, None] + offsets).flatten(0, 1)  # (M, 2)
-    inside = ((seen >= 0) & (seen < torch.tensor(places.shape))).all(dim=1)
+    size = torch.tensor(places.shape, device="cpu")
     field = torch.zeros_like(places)
-    field[tuple(seen[inside].t())] = True
+    field[tuple(seen[((seen >= 0) & (seen < size)).all(dim=1)].t())] = True
     return field
