@@ -20,7 +20,7 @@ def wheel(tmp_path_factory):
     for name in ("pixelar_lib", "notebooks", "tests", "experiments", "benchmarks", "book"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     build = "from setuptools import build_meta; build_meta.build_wheel('.')"
-    subprocess.run([sys.executable, "-c", build], cwd=folder, capture_output=True, check=True)
+    subprocess.run([sys.executable, "-c", build], cwd=folder, check=True)
     [path] = folder.glob("*.whl")
     return path
 
