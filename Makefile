@@ -2,6 +2,8 @@
 #   .venv/book  builds the book       .venv/test  runs the library, the tests and the notebooks
 PYTHON ?= python3
 PIP_ARGS ?=
+TORCH ?= auto
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 NOTEBOOKS ?= $(sort $(wildcard notebooks/*.ipynb))
 CELL_TIMEOUT ?= 300
 
@@ -12,11 +14,10 @@ COLAB := .venv/colab/bin/python
 SITE := .venv/site/bin/python
 PIP := -m pip install --quiet --disable-pip-version-check
 
-# Notebooks choose their own backend and seed, and run where everybody can: on the CPU.
-unexport MPLBACKEND PIXELAR_SEED_OFFSET
+# Tests and timings run where everybody can, and with our seeds. What notebooks need beyond that,
+# nbval and make notebooks set themselves: see notebooks/execute.py.
 export PIXELAR_DEVICE := cpu
-# Progress bars are for people; stored outputs have none.
-export TQDM_DISABLE := 1
+unexport PIXELAR_SEED_OFFSET
 # The folder's name may have accents, whatever the locale.
 export PYTHONUTF8 := 1
 NBVAL := -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
@@ -28,6 +29,7 @@ help:
 	@echo "make book            build the book from the stored outputs: _build/html/index.html"
 	@echo "make zip             the same as one file that works from disk: _build/generating-pixels.zip"
 	@echo "make test            unit tests, then every notebook again, compared with its stored outputs"
+	@echo "                     (SLOW=1 adds the slow unit tests and measures the coverage)"
 	@echo "make test-variants   the notebooks under one thread, AVX2 kernels and another seed"
 	@echo "                     (VARIANT=threads|avx2|seed for one, NOTEBOOKS=\"notebooks/...\" for some)"
 	@echo "make test-floor      both with the oldest versions that pyproject.toml allows"
@@ -44,7 +46,9 @@ help:
 	@echo "make repository      write the repository's address into all places: URL=https://github.com/OWNER/NAME"
 	@echo "make release         raise the version and the tag in all places (VERSION=1.0.0 for another than the next)"
 	@echo "make clean           remove the environments and all that was built"
-	@echo "Variables: PYTHON=python3.12 picks an interpreter, PIP_ARGS=\"...\" goes to pip install."
+	@echo "Variables: PYTHON=python3.12 picks an interpreter, PIP_ARGS=\"...\" goes to pip install;"
+	@echo "TORCH=cpu takes PyTorch's CPU build, TORCH=default what pip takes. If it is not set, Linux"
+	@echo "on x86-64 without an NVIDIA driver gets the CPU build, where its index answers."
 
 JUPYTER_BOOK := $(BOOK) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going --all --quiet
 
@@ -54,11 +58,11 @@ book: .venv/book/installed
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 zip: book
-	cd _build/html && rm -f ../generating-pixels.zip && $(CURDIR)/$(BOOK) -m zipfile -c ../generating-pixels.zip *
+	cd _build/html && rm -f ../generating-pixels.zip && ../../$(BOOK) -m zipfile -c ../generating-pixels.zip *
 	@echo "The book in one file: $(CURDIR)/_build/generating-pixels.zip"
 
 test: .venv/test/installed
-	$(TEST) -m pytest tests -rs --cov --cov-report=term
+	$(TEST) -m pytest tests -rs $(if $(SLOW),-m "slow or not slow" --cov --cov-report=term)
 	$(TEST) $(NBVAL) notebooks
 
 VARIANT ?= threads avx2 seed
@@ -96,6 +100,7 @@ lint: .venv/test/installed
 	$(TEST) -m ruff check .
 	$(TEST) -m ruff format --check .
 	$(TEST) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(TEST) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 format: .venv/test/installed
 	$(TEST) -m ruff check --fix .
@@ -118,6 +123,13 @@ define check_python
   exit 1; }
 endef
 
+# PyTorch comes first and by itself, so that no other package is looked for on its index.
+# $(call install_torch,PYTHON,OPTIONS)
+define install_torch
+@index=$$($(PYTHON) .ci/torch_index.py "$(TORCH)" "$(TORCH_INDEX)") || exit; \
+  [ -z "$$index" ] || $(1) $(PIP) $(PIP_ARGS) --index-url "$$index" torch torchvision $(2)
+endef
+
 .venv/book/installed: pyproject.toml book/constraints.txt
 	$(check_python)
 	$(PYTHON) -m venv --clear .venv/book
@@ -128,6 +140,7 @@ endef
 .venv/test/installed: pyproject.toml
 	$(check_python)
 	$(PYTHON) -m venv --clear .venv/test
+	$(call install_torch,$(TEST))
 	$(TEST) $(PIP) $(PIP_ARGS) -e ".[test]"
 	touch $@
 
@@ -135,6 +148,7 @@ endef
 	$(check_python)
 	$(PYTHON) -m venv --clear .venv/floor
 	$(FLOOR) -c 'import tomllib; print(*(line.replace(">=", "==") + ".*" for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]), sep="\n")' >.venv/floor/constraints.txt
+	$(call install_torch,$(FLOOR),-c .venv/floor/constraints.txt)
 	$(FLOOR) $(PIP) $(PIP_ARGS) -e ".[test]" -c .venv/floor/constraints.txt
 	touch $@
 
@@ -154,5 +168,6 @@ COLAB_PYTHON ?= $(or $(shell for version in "" 3.13; do PYENV_VERSION=$$version 
 .venv/colab/installed: Makefile
 	$(check_python)
 	$(COLAB_PYTHON) -m venv --clear .venv/colab
+	$(call install_torch,$(COLAB))
 	$(COLAB) $(PIP) $(PIP_ARGS) torch torchvision numpy matplotlib tqdm safetensors ipywidgets==7.7.1 ipykernel
 	touch $@

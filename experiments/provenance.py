@@ -10,15 +10,33 @@ import torch
 from pixelar_lib.distributed import num_processes
 from pixelar_lib.runtime import pick_device
 
+ROOT = Path(__file__).resolve().parent.parent
 
-def git_commit() -> str:
-    """Return the commit that is checked out, marked where code was changed after it."""
+
+def git_commit(root: Path = ROOT) -> str:
+    """Return the commit of a folder's own repository, marked where code was changed after it.
+
+    "unknown" where there is none: an unpacked archive, also one inside another repository, and a
+    machine without git.
+    """
+    top, head = git(root, "rev-parse", "--show-toplevel"), git(root, "rev-parse", "HEAD")
+    if not top or not head or not Path(top).samefile(root):
+        return "unknown"
     code = [":/", ":(top,exclude)pixelar_lib/assets"]  # assets are what trainings write
-    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *code]).returncode
-    head = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    return head + ("-dirty" if changed else "")
+    unchanged = git(root, "diff", "--quiet", "HEAD", "--", *code) is not None
+    return head if unchanged else f"{head}-dirty"
+
+
+def git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints about a folder; None where it fails or is not installed."""
+    # The caller may stand in another repository: a hook of its has GIT_DIR set.
+    environment = {name: os.environ[name] for name in os.environ if not name.startswith("GIT_")}
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return os.fsdecode(done.stdout).removesuffix("\n")
 
 
 def machine() -> dict:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 import repository
-from execute import execute, find
+from execute import SETTINGS, execute, find
 from nbformat.v4 import new_code_cell
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,8 +120,9 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
         publish(source)
-        os.environ.update(surroundings(python, Path(folder, "jupyter"), source))
-        os.environ.pop("PYTHONPATH", None)
+        os.environ.update(SETTINGS | surroundings(python, Path(folder, "jupyter"), source))
+        for name in ("MPLBACKEND", "PIXELAR_SEED_OFFSET", "PYTHONPATH"):
+            os.environ.pop(name, None)
         for name in names:
             start = time.monotonic()
             found = try_notebook(source / "notebooks" / name, python, args.timeout)

@@ -1,14 +1,18 @@
-"""What nbval compared: counted, printed, and refused where too little of it was."""
+"""What nbval runs in, and what it compared: counted, printed, refused where it was too little."""
 
+import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from execute import compared_outputs
+from execute import compared_outputs, kernel_environment
 from nbval.plugin import IPyNbCell
 
 MAX_IGNORED = 0.05
 MAY_BE_IGNORED = {"timing", "widget"}
-CELLS = pytest.StashKey()
+KINDS = ("compared", "empty", "ignored")
+ENVIRONMENT = pytest.StashKey()
+PROPERTY = "notebook cell"
 
 
 def kind(cell, options):
@@ -18,53 +22,87 @@ def kind(cell, options):
     return "compared" if compared_outputs(cell) else "empty"
 
 
+def describe(notebook, name, cell, options):
+    """Return what counts about a cell, in plain types: they travel from xdist's workers."""
+    return {
+        "notebook": notebook,
+        "cell": name,
+        "kind": kind(cell, options),
+        "executed": cell.execution_count is not None,
+        "tags": list(cell.metadata.get("tags", [])),
+    }
+
+
 def complaints(cells, whole=True):
-    """Return what is wrong with a run over cells, as (name, cell, kind); [] where all is well.
+    """Return what is wrong with a run over described cells; [] where all is well.
 
     The limit on ignored cells is one on the whole book, so a run over a part is spared it.
     """
-    found = [f"{name}: never executed" for name, cell, _ in cells if cell.execution_count is None]
-    ignored = [(name, cell) for name, cell, what in cells if what == "ignored"]
-    found += [
-        f"{name}: its output is ignored, but it has neither the tag widget nor timing"
-        for name, cell in ignored
-        if not MAY_BE_IGNORED & set(cell.metadata.get("tags", []))
+    ignored = [cell for cell in cells if cell["kind"] == "ignored"]
+    untagged = [cell for cell in ignored if not MAY_BE_IGNORED & {*cell["tags"]}]
+    found = [
+        f"{cell['notebook']} {cell['cell']}: {what}"
+        for what, wrong in (
+            ("never executed", [cell for cell in cells if not cell["executed"]]),
+            ("its output is ignored, but it has neither the tag widget nor timing", untagged),
+        )
+        for cell in wrong
     ]
     if whole and len(ignored) > MAX_IGNORED * len(cells):
         found.append(f"{len(ignored)} of {len(cells)} cells ignored, more than {MAX_IGNORED:.0%}")
-    if not any(what == "compared" for *_, what in cells):
+    if not any(cell["kind"] == "compared" for cell in cells):
         found.append("nothing was compared")
     return found
 
 
-def pytest_configure(config):
-    config.stash[CELLS] = []
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    if not isinstance(item, IPyNbCell):
+        return (yield)
+    if ENVIRONMENT not in item.config.stash:
+        item.config.stash[ENVIRONMENT] = kernel_environment()
+    with mock.patch.dict(os.environ, item.config.stash[ENVIRONMENT], clear=True):
+        return (yield)  # the set-up of a notebook's first cell starts its kernel
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
+    report = yield
     if call.when == "call" and isinstance(item, IPyNbCell):
-        name = f"{item.path.name} {item.name}"
-        item.config.stash[CELLS].append((name, item.cell, kind(item.cell, item.options)))
-    return (yield)
+        cell = describe(item.path.name, item.name, item.cell, item.options)
+        report.user_properties.append((PROPERTY, cell))
+    return report
 
 
-def run_complaints(config):
-    """Return the complaints about what has run so far."""
-    names = {name.split(" Cell ")[0] for name, *_ in config.stash[CELLS]}
-    whole = names == {path.name for path in Path(__file__).parent.glob("*.ipynb")}
-    return complaints(config.stash[CELLS], whole)
+class Judge:
+    """Counts what reports tell of cells, its own or those of xdist's workers, and judges it."""
+
+    def __init__(self):
+        self.cells = []
+
+    def pytest_runtest_logreport(self, report):
+        self.cells += [cell for name, cell in report.user_properties if name == PROPERTY]
+
+    def complaints(self):
+        """Return the complaints about what has run so far."""
+        names = {cell["notebook"] for cell in self.cells}
+        book = {path.name for path in Path(__file__).parent.glob("*.ipynb")}
+        return complaints(self.cells, whole=names == book)
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        if exitstatus == pytest.ExitCode.OK and self.complaints():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        kinds = [cell["kind"] for cell in self.cells]
+        counts = ", ".join(f"{kinds.count(what)} {what}" for what in KINDS)
+        terminalreporter.section("notebook cells")
+        terminalreporter.line(f"{len(kinds)} cells: {counts}")
+        for complaint in self.complaints():
+            terminalreporter.line(f"FAILED {complaint}", red=True)
 
 
-def pytest_sessionfinish(session, exitstatus):
-    if exitstatus == pytest.ExitCode.OK and run_complaints(session.config):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    kinds = [what for *_, what in config.stash[CELLS]]
-    counts = ", ".join(f"{kinds.count(what)} {what}" for what in ("compared", "empty", "ignored"))
-    terminalreporter.section("notebook cells")
-    terminalreporter.line(f"{len(kinds)} cells: {counts}")
-    for complaint in run_complaints(config):
-        terminalreporter.line(f"FAILED {complaint}", red=True)
+def pytest_configure(config):
+    is_worker = hasattr(config, "workerinput")  # of xdist: it sees a part of the cells only
+    if config.option.nbval and not config.option.collectonly and not is_worker:
+        config.pluginmanager.register(Judge())

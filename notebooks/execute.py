@@ -20,11 +20,31 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 FOLDER = Path(__file__).resolve().parent
+SETTINGS = {
+    "PIXELAR_DEVICE": "cpu",  # where everybody can run
+    "TQDM_DISABLE": "1",  # progress bars are for people; stored outputs have none
+    "PYTHONUTF8": "1",  # the folder's name may have accents, whatever the locale
+}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 NOT_COMPARED = {"image/png", "image/jpeg", WIDGET_VIEW}
 IGNORE_TAG = "nbval-ignore-output"
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {"name": "python", "pygments_lexer": "ipython3"}
+
+
+def kernel_environment():
+    """Return the environment in which kernels print what is stored.
+
+    Notebooks choose their own backend. They import the library that lies beside them, installed
+    or not. PIXELAR_SEED_OFFSET stays as it is, so that another seed can be tried.
+    """
+    # Builds the font cache where there is none, and names a folder for it (MPLCONFIGDIR) where
+    # there is no home: else a notebook's first figure would say so in its output.
+    import matplotlib.font_manager  # noqa: F401
+
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    paths = [str(FOLDER.parent), environment.get("PYTHONPATH", "")]
+    return environment | SETTINGS | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def code_cells(notebook):
@@ -47,8 +67,8 @@ def code_digest(notebook):
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
-def execute(notebook, folder, timeout, kernel_name=KERNELSPEC["name"]):
-    """Return an executed copy, from a fresh kernel.
+def execute(notebook, folder, timeout, kernel_name=KERNELSPEC["name"], environment=None):
+    """Return an executed copy, from a fresh kernel; without an environment, it inherits ours.
 
     Raises:
         RuntimeError: If a cell fails, takes too long or ends the kernel; it names the cell.
@@ -69,7 +89,7 @@ def execute(notebook, folder, timeout, kernel_name=KERNELSPEC["name"]):
         on_cell_execute=lambda cell, cell_index: started.append(cell),
     )
     try:
-        client.execute()
+        client.execute(env=environment or os.environ.copy())
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         number = len(started) - 1  # nbval counts code cells from 0, too
         raise RuntimeError(f"Cell {number}: {type(error).__name__}\n{error}") from None
@@ -126,11 +146,12 @@ def main(argv=None):
     parser.add_argument("--timeout", type=int, default=300, help="seconds a cell may take")
     args = parser.parse_args(argv)
     failed = False
+    environment = kernel_environment()
     for path in find(args.notebooks):
         start = time.monotonic()
         stored = nbformat.read(path, as_version=4)
         try:
-            fresh = execute(stored, path.parent, args.timeout)
+            fresh = execute(stored, path.parent, args.timeout, environment=environment)
         except RuntimeError as error:
             failed = True
             print(f"{path.name}: failed, file untouched. {error}", file=sys.stderr)

@@ -1,10 +1,23 @@
-"""Settings for all tests: the same examples in every run, and no windows."""
+"""Settings for all tests: the same examples in every run, no windows, slow ones when asked for."""
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
 settings.register_profile("pixelar", deadline=None, derandomize=True)
 settings.load_profile("pixelar")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: left out unless -m names it (make test SLOW=1)")
+
+
+def pytest_collection_modifyitems(config, items):
+    if "slow" not in config.option.markexpr:
+        skip = pytest.mark.skip(reason="slow: make test SLOW=1 runs it")
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(skip)

@@ -8,6 +8,8 @@ import ast
 import re
 from statistics import median
 
+import yaml
+
 MODULE_ORDER = [
     *("runtime", "data", "quantization", "context", "models", "evaluation", "distributed"),
     *(
@@ -53,6 +55,26 @@ def private_text(text):
     pattern = r"(?<![\w.])/(?:work|root|home|Users)/\S*"
     hosts = r"(?:pypi|pythonhosted|npmjs)\.org|anaconda\.org"
     return [match[0] for match in re.finditer(f"{pattern}|{hosts}", text)]
+
+
+def index_complaints(text):
+    """Complain about an extra index: pip takes a package from whichever has the higher version."""
+    found = re.findall(r"(?i)\S*extra[-_]index[-_]url\S*", text)
+    return [f"{match}: --index-url, in a step of its own, takes PyTorch alone" for match in found]
+
+
+def workflow_complaints(text):
+    """Complain about actions that are not pinned by commit, and checkouts that keep their token."""
+    found = []
+    for action, rest in re.findall(r"(?m)^ *(?:- )?uses: *([^@\s]+)(.*)$", text):
+        if not re.fullmatch(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+", rest):
+            found.append(f"{action}{rest}: give its commit, and its version as a comment")
+    for name, job in yaml.safe_load(text)["jobs"].items():
+        for step in job["steps"]:
+            kept = step.get("with", {}).get("persist-credentials", True)
+            if step.get("uses", "").startswith("actions/checkout@") and kept:
+                found.append(f"{name}: the checkout keeps its token")
+    return found
 
 
 def toc_files(toc):

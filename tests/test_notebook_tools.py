@@ -1,9 +1,12 @@
 """notebooks/execute.py and notebooks/conftest.py: what they write, count and refuse."""
 
 import importlib.util
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import execute
 import nbformat
@@ -108,63 +111,156 @@ def test_merge_keeps_what_is_not_compared():
 
 # Counting
 
+OPTIONS = {"check": True, "skip": False, "check_exception": False}
 
-def run(*cells):
-    """Return (name, cell, kind) of cells, as the plugin records them."""
-    options = {"check": True, "skip": False, "check_exception": False}
-    found = []
-    for number, cell in enumerate(cells):
-        check = execute.IGNORE_TAG not in cell.metadata.tags
-        found.append((f"a.ipynb Cell {number}", cell, rules.kind(cell, options | {"check": check})))
-    return found
+
+def described(*cells):
+    """Return what the plugin tells of cells."""
+    return [
+        rules.describe(
+            "a.ipynb",
+            f"Cell {number}",
+            cell,
+            OPTIONS | {"check": execute.IGNORE_TAG not in cell.metadata.tags},
+        )
+        for number, cell in enumerate(cells)
+    ]
 
 
 def test_kinds():
-    kinds = [kind for *_, kind in run(printed("1"), printed(""), printed("", picture="p"))]
-    assert kinds == ["compared", "empty", "empty"]
-    options = {"check": True, "skip": False, "check_exception": False}
-    for key in options:
-        assert rules.kind(printed("1"), options | {key: key != "check"}) == "ignored"
+    cells = described(printed("1"), printed(""), printed("", picture="p"))
+    assert [cell["kind"] for cell in cells] == ["compared", "empty", "empty"]
+    for key in OPTIONS:
+        assert rules.kind(printed("1"), OPTIONS | {key: key != "check"}) == "ignored"
 
 
 def test_complaints():
     good = printed("1")
     widget = printed("1", ["widget", execute.IGNORE_TAG])
     bare = printed("1", [execute.IGNORE_TAG])
-    assert rules.complaints(run(*[good] * 19, widget)) == []
-    assert "more than 5%" in rules.complaints(run(*[good] * 18, widget))[0]
-    assert rules.complaints(run(*[good] * 18, widget), whole=False) == []
-    assert "neither" in rules.complaints(run(*[good] * 19, bare))[0]
-    assert rules.complaints(run(printed(""))) == ["nothing was compared"]
+    assert rules.complaints(described(*[good] * 19, widget)) == []
+    assert "more than 5%" in rules.complaints(described(*[good] * 18, widget))[0]
+    assert rules.complaints(described(*[good] * 18, widget), whole=False) == []
+    assert "neither" in rules.complaints(described(*[good] * 19, bare))[0]
+    assert rules.complaints(described(printed(""))) == ["nothing was compared"]
     assert rules.complaints([]) == ["nothing was compared"]
     never = printed("1")
     never.execution_count = None
-    assert rules.complaints(run(never)) == ["a.ipynb Cell 0: never executed"]
+    assert rules.complaints(described(never)) == ["a.ipynb Cell 0: never executed"]
 
 
-def test_nbval_fails_where_too_little_was_compared(tmp_path):
+def test_counts_come_from_the_reports():
+    """Under xdist, cells run in workers; the one that judges sees their reports only."""
+    judge = rules.Judge()
+    assert judge.complaints() == ["nothing was compared"]
+    for cell in described(printed("1"), printed("")):
+        sent = json.loads(json.dumps([(rules.PROPERTY, cell), ("other", 1)]))
+        judge.pytest_runtest_logreport(SimpleNamespace(user_properties=sent))
+    assert [cell["kind"] for cell in judge.cells] == ["compared", "empty"]
+    assert judge.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "judges"),
+    [
+        ({"nbval": True, "collectonly": False}, True),
+        ({"nbval": True, "collectonly": True}, False),
+        ({"nbval": False, "collectonly": False}, False),
+    ],
+)
+def test_judged_is_what_nbval_ran_and_by_one_process(options, judges):
+    registered = []
+    manager = SimpleNamespace(register=registered.append)
+    config = SimpleNamespace(option=SimpleNamespace(**options), pluginmanager=manager)
+    rules.pytest_configure(config)
+    assert len(registered) == judges
+    config.workerinput = {}  # one of xdist's workers
+    rules.pytest_configure(config)
+    assert len(registered) == judges
+
+
+# Running nbval
+
+
+@pytest.fixture
+def course(tmp_path):
+    """Return the notebooks' folder of a small project: the rules and a library, not installed."""
+    folder = tmp_path / "my course é (x)" / "notebooks"
+    (folder.parent / "pixelar_lib").mkdir(parents=True)
+    (folder.parent / "pixelar_lib" / "__init__.py").write_text("origin = 'beside'\n")
+    (folder.parent / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    folder.mkdir()
     for name in ("conftest.py", "execute.py"):
-        (tmp_path / name).write_text((FOLDER / name).read_text(encoding="utf8"), encoding="utf8")
-    path = save(tmp_path / "a.ipynb", "print(1)")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--nbval",
-        "--nbval-current-env",
-        "-p",
-        "no:cacheprovider",
-    ]
+        (folder / name).write_text((FOLDER / name).read_text(encoding="utf8"), encoding="utf8")
+    return folder
 
-    def nbval():
-        return subprocess.run(
-            [*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
 
-    refused = nbval()
+def nbval(*arguments, folder, **environment):
+    """Run nbval as its manual says, away from make; settings of None are taken away."""
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", *arguments]
+    settings = {**os.environ, "PYTEST_ADDOPTS": "-p no:cacheprovider", **environment}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_nbval_fails_where_too_little_was_compared(course):
+    save(course / "a.ipynb", "print(1)")
+    refused = nbval(course, folder=course)
     assert refused.returncode == 1
+    assert "1 cells: 0 compared, 1 empty, 0 ignored" in refused.stdout
     assert "FAILED a.ipynb Cell 0: never executed" in refused.stdout
-    assert execute.main([str(path)]) == 0
-    passed = nbval()
-    assert passed.returncode == 0, passed.stdout
-    assert "1 cells: 1 compared, 0 empty, 0 ignored" in passed.stdout
+
+
+CONDITIONS = """import os
+import pixelar_lib
+names = ["MPLBACKEND", "PIXELAR_DEVICE", "TQDM_DISABLE", "PYTHONUTF8", "PIXELAR_SEED_OFFSET"]
+print(pixelar_lib.origin, [os.environ.get(name) for name in names])"""
+FIGURE = "import matplotlib.pyplot as plt\n\nplt.close(plt.figure())\nprint('drawn')"
+
+
+@pytest.mark.slow  # make test itself runs nbval on each chapter with next to no settings
+def test_nbval_needs_no_settings(course, tmp_path):
+    """Neither an install, nor a home, nor a font cache; and the caller's own settings yield."""
+    path = save(course / "a.ipynb", CONDITIONS, FIGURE)
+    notebook = stored(path)
+    # A kernel sets its own backend once it is up.
+    names = ["module://matplotlib_inline.backend_inline", "cpu", "1", "1", "3"]
+    texts = [f"beside {names}\n", "drawn\n"]
+    for number, (cell, text) in enumerate(zip(execute.code_cells(notebook), texts, strict=True)):
+        cell.outputs = [new_output("stream", name="stdout", text=text)]
+        cell.execution_count = number + 1
+    nbformat.write(notebook, path)
+    (tmp_path / "home").write_text("no folder")
+    settings = {
+        **dict.fromkeys(["PIXELAR_DEVICE", "TQDM_DISABLE", "PYTHONUTF8", "PYTHONPATH"]),
+        **dict.fromkeys(["MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"]),
+        "HOME": str(tmp_path / "home" / "nobody"),
+        "MPLBACKEND": "agg",
+        "PIXELAR_SEED_OFFSET": "3",
+    }
+    for folder, name in [(course, "a.ipynb"), (tmp_path, path)]:
+        done = nbval(name, folder=folder, **settings)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "2 cells: 2 compared" in done.stdout
+
+
+@pytest.mark.slow
+def test_nbval_counts_under_xdist(course):
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    paths = [save(course / f"{name}.ipynb", "print(1)") for name in "ab"]
+    assert execute.main(list(map(str, paths))) == 0
+    done = nbval("-n", 2, "--dist", "loadscope", course, folder=course)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 cells: 2 compared" in done.stdout
+    for name in "ab":
+        save(course / f"{name}.ipynb", "x = 1")
+    assert execute.main(list(map(str, paths))) == 0
+    refused = nbval("-n", 2, "--dist", "loadscope", course, folder=course)
+    assert (refused.returncode, "FAILED nothing was compared" in refused.stdout) == (1, True)

@@ -66,6 +66,42 @@ def test_no_private_text_fails(bad):
     assert checks.private_text("network/home/page, https://download.pytorch.org/whl/cpu") == []
 
 
+def test_no_extra_index(tracked):
+    found = [
+        complaint
+        for path in tracked
+        if path.endswith((".md", ".yml", "Makefile", "run")) or path.startswith(".ci/")
+        for complaint in checks.index_complaints(text(path))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("bad", ["pip --extra-index-url https://x.org", "PIP_EXTRA_INDEX_URL: x"])
+def test_no_extra_index_fails(bad):
+    assert len(checks.index_complaints(bad)) == 1
+    assert checks.index_complaints("pip install torch --index-url https://x.org") == []
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob(".github/workflows/*")), ids=lambda x: x.stem)
+def test_workflows(path):
+    assert checks.workflow_complaints(text(path)) == []
+
+
+def test_workflows_fails():
+    pinned = f"{'0123456789' * 4} # v1.2.3"
+    safe = f"uses: actions/checkout@{pinned}\n      with: {{persist-credentials: false}}"
+    job = "jobs:\n  a:\n    steps:\n    - %s\n    - {}\n"
+    assert checks.workflow_complaints(job % safe) == []
+    for bad in [
+        safe.replace(pinned, "v4"),
+        safe.replace(" # v1.2.3", ""),
+        safe.replace("0123", "012", 1),
+        safe.replace("false", "true"),
+        f"uses: actions/checkout@{pinned}",
+    ]:
+        assert len(checks.workflow_complaints(job % bad)) == 1
+
+
 def test_toc():
     pages = checks.toc_files(yaml.safe_load(text("_toc.yml")))
     paths = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("[bn]*/*")]
