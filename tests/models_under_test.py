@@ -4,6 +4,7 @@ import itertools
 
 import torch
 from torch import nn
+from two_convolutions import TwoConvolutions
 
 from pixelar_lib.context import neighbourhood
 from pixelar_lib.evaluation import (
@@ -60,6 +61,7 @@ MODELS = {
     "short-sighted pixelcnn": lambda num_bins, size: PixelCNN(num_bins, 8, dilations=(1, 3)),
     "conditional pixelcnn": lambda num_bins, size: PixelCNN(num_bins, 8, num_classes=3),
     "toy": lambda num_bins, size: ToyModel(num_bins),
+    "two convolutions": lambda num_bins, size: TwoConvolutions(num_bins),
     "conditional toy": lambda num_bins, size: ToyModel(num_bins, num_classes=3),
 }
 

@@ -1,5 +1,7 @@
 """What draws is what scores: a fast path is used only where it gives what forward gives."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from models_under_test import build, labels_for, some_tokens
@@ -211,3 +213,15 @@ def test_pictures_and_likelihoods_are_the_same_whatever_a_reader_has_set(name, n
     for part in ("tokens", "chosen_probability", "entropy"):
         assert torch.equal(getattr(found, part), getattr(expected, part))
         assert getattr(found, part).dtype == (torch.long if part == "tokens" else torch.float32)
+
+
+# A model of one's own
+
+
+def test_the_model_that_the_api_page_shows_is_short_and_drawn_fast():
+    source = (Path(__file__).parent / "two_convolutions.py").read_text(encoding="utf8")
+    lines = source.partition("class MaskedConv")[2].splitlines()
+    assert sum(bool(line.strip()) for line in lines) < 40
+    model = build("two convolutions", 16)
+    with evaluating(model):
+        assert can_advance(model, PixelModel.forward, None)

@@ -19,16 +19,18 @@ class State(dict):
     """What the layers keep of the pixels before, by layer, and how far a drawing has come.
 
     Attributes:
+        height: Rows of the images.
         width: Columns of the images.
         pixel: Flat index of the pixel to predict; -1 before the first.
         row: Its row.
         column: Its column.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, height: int, width: int) -> None:
         """Begin before the first pixel, with nothing kept."""
         super().__init__()
-        self.width, self.pixel, self.row, self.column = width, -1, -1, -1
+        self.height, self.width = height, width
+        self.pixel = self.row = self.column = -1
 
     def advance(self, pixel: int) -> None:
         """Go on to the next pixel.
@@ -59,7 +61,7 @@ def advancing(model: nn.Module, tokens: torch.Tensor, labels: torch.Tensor | Non
     Returns:
         A function from a flat pixel index (0, 1, 2, ...) to logits (N, K).
     """
-    state, model = State(tokens.shape[2]), light_copy(model)
+    state, model = State(*tokens.shape[1:]), light_copy(model)
 
     def logits_of(pixel: int) -> torch.Tensor:
         row, column = divmod(max(pixel - 1, 0), state.width)
