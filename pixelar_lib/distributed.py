@@ -67,7 +67,7 @@ def shared_loss(model: nn.Module, recipe: dict) -> Callable:
         recipe: What must be the same in all processes.
 
     Returns:
-        A function of (tokens, labels, generator): the whole batch, whatever the share.
+        A function of (tokens, labels, generator), the whole batch, whatever the share.
 
     Raises:
         ValueError: If the processes have different recipes; when called, if a batch has fewer
