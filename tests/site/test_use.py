@@ -137,7 +137,7 @@ def test_the_text_is_drawn_before_its_formulas(browser, served):
     page = browser.new_page()
     page.add_init_script(HOLD_FRAMES)
     page.goto(served + "book/glossary.html")
-    page.wait_for_function("window.MathJax?.startup?.defaultPageReady")
+    page.wait_for_function("Boolean(window.MathJax?.startup?.defaultPageReady)")
     page.wait_for_timeout(1000)
     assert page.locator("mjx-container").count() == 0
     page.evaluate("drawFrames()")
