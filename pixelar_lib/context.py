@@ -209,6 +209,18 @@ def flat_index(row: int, column: int, height: int, width: int) -> int:
     return row * width + column
 
 
+def height_and_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return (H, W) from an int, H = W, or from a pair; ValueError for anything else."""
+    sides = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
+    try:
+        height, width = (check_count("a side", side) for side in sides)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"image_size is {image_size!r}; give an int or a pair (H, W), each at least 1."
+        ) from None
+    return height, width
+
+
 def check_context(context: Context) -> None:
     """Raise unless `context` is one.
 
