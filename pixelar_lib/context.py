@@ -190,19 +190,10 @@ def positions(context: Context, height: int, width: int) -> torch.Tensor:
 
 
 def flat_index(row: int, column: int, height: int, width: int) -> int:
-    """Return the place of a pixel in reading order, from 0.
-
-    Args:
-        row: Row of the pixel.
-        column: Column of the pixel.
-        height: Rows of the image.
-        width: Columns of the image.
-
-    Returns:
-        row * width + column.
+    """Return the place of a pixel in reading order, from 0: row * width + column.
 
     Raises:
-        ValueError: If the pixel is outside the image.
+        ValueError: If the pixel is outside an image of that height and width.
     """
     if not (0 <= row < height and 0 <= column < width):
         raise ValueError(f"pixel ({row}, {column}) is outside an image of {height} x {width}.")

@@ -163,7 +163,7 @@ def build_model(class_name: str, arguments: dict) -> models.PixelModel:
     radius = arguments.pop("neighbourhood", None)
     if radius is not None:
         arguments["context"] = neighbourhood(radius)
-    with torch.device("cpu"):
+    with torch.device("cpu"), torch.inference_mode(False):
         return model_class(**arguments).float()
 
 

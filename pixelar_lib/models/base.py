@@ -98,9 +98,9 @@ class PixelModel(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement predict")
 
-    def label_vectors(self, labels: torch.Tensor | None) -> torch.Tensor | float:
-        """Return the vectors of labels (N,), float (N, label_size); 0.0 for None."""
-        return 0.0 if labels is None else self.label_embedding(labels)
+    def label_vectors(self, labels: torch.Tensor) -> torch.Tensor:
+        """Turn labels, long (N,), into vectors (N, label_size)."""
+        return self.label_embedding(labels)
 
     def incremental_logits(
         self, tokens: torch.Tensor, labels: torch.Tensor | None = None

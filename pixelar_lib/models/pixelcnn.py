@@ -120,10 +120,9 @@ class PixelCNN(PixelModel):
         Returns:
             What it tells the horizontal stack: for the first layer and for each block (N, H, W, C).
         """
-        label = self.label_vectors(labels)
-        to_vertical = to_horizontal = label
+        to_vertical = to_horizontal = 0.0
         if labels is not None:
-            to_vertical, to_horizontal = label[:, None, None].chunk(2, dim=-1)
+            to_vertical, to_horizontal = self.label_vectors(labels)[:, None, None].chunk(2, dim=-1)
         vertical = self.vertical(rows, state) + to_vertical
         found = [self.link(vertical.relu()) + to_horizontal]
         for block in self.blocks:
@@ -242,9 +241,7 @@ def _places_seen(state: State, layer: nn.Module, x: torch.Tensor, reach: int, st
 
 def _seen_from(places: torch.Tensor, rows: Sequence[int], columns: Sequence[int]) -> torch.Tensor:
     """Return which places of the image lie at one of the offsets from a marked one."""
-    offsets = torch.cartesian_prod(
-        torch.tensor([*rows], device="cpu"), torch.tensor([*columns], device="cpu")
-    )
+    offsets = torch.tensor([(y, x) for y in rows for x in columns], device="cpu")
     seen = (places.nonzero()[:, None] + offsets).flatten(0, 1)  # (M, 2)
     size = torch.tensor(places.shape, device="cpu")
     field = torch.zeros_like(places)

@@ -85,6 +85,7 @@ def light_copy(module: nn.Module) -> nn.Module:
     return copy
 
 
+@torch.no_grad()
 def can_advance(model: nn.Module, forward: Callable, labels: torch.Tensor | None) -> bool:
     """Say whether advancing a model gives what its `forward` gives.
 
