@@ -131,6 +131,36 @@ def test_the_front_door_leads_to_the_first_page(build):
     assert "book/index.html" in checks.parse(front).addresses
 
 
+# Roles and icons
+
+
+def test_roles_and_labels_hide_nothing(build):
+    texts = {name: (build.folder / name).read_text(encoding="utf8") for name in build.documents}
+    for repaired in ('<div class="citation"', "<summary>\n<p", '<span class="sig-line"><em'):
+        assert any(repaired in text for text in texts.values()), repaired
+    assert [line for page in texts.items() for line in checks.role_complaints(*page)] == []
+
+
+def test_roles_and_labels_hide_nothing_fails():
+    assert len(checks.role_complaints("a.html", "".join(checks.HIDING))) == len(checks.HIDING)
+
+
+def test_icons_are_drawn_without_a_script(build):
+    css = (build.folder / "_static" / "styles" / "site.css").read_text(encoding="utf8")
+    found = []
+    for name in build.documents:
+        text = (build.folder / name).read_text(encoding="utf8")
+        found += checks.icon_complaints(name, text, css)
+        assert "fontawesome" not in text
+    assert found == []
+
+
+def test_icons_are_drawn_fails():
+    page = '<i class="theme-switch fa-solid fa-sun  fa-lg"></i><i class="fas fa-moon"></i>'
+    css = ".fa-sun {\n  --icon: url(x) } .fa-moon:before { content: 'x' }"
+    assert checks.icon_complaints("a.html", page, css) == ["a.html: no rule for the icon moon"]
+
+
 # The API page
 
 RAW = re.compile(r"<p>((?:Args|Attributes|Raises|Returns|Yields):|:\w+[^:<]*:|\.\. \w+::)")
