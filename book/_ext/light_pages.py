@@ -13,6 +13,7 @@ from hashlib import sha256
 UNUSED = [
     "scripts/*.map",
     "styles/*.map",
+    "styles/theme.css",  # imports basic.css, which is joined
     "scripts/fontawesome*",
     "vendor/fontawesome/webfonts/*.ttf",
     "vendor/fontawesome/webfonts/fa-[br]*",
@@ -40,7 +41,6 @@ THEME_CSS = [
     "_static/basic.css",
     "_static/styles/pydata-sphinx-theme.css",
 ]  # its template adds them
-JOINED_BY_THEME = ["_static/styles/theme.css"]  # imports the first of these
 EMBEDDED = re.compile(r'(?<=src=")data:image/png;base64,([^"]+)')
 MATHJAX = {"load": ["input/tex", "output/chtml", "a11y/assistive-mml"]}
 
@@ -104,7 +104,7 @@ def lighten(outdir, styles):
     css = "\n".join(sheet.read_text(encoding="utf8") for sheet in sheets)
     (static / SITE_CSS).write_text(css, encoding="utf8")
     unused = {path for pattern in UNUSED for path in static.glob(pattern)}
-    for path in {*sheets, *(outdir / name for name in JOINED_BY_THEME), *unused}:
+    for path in {*sheets, *unused}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
