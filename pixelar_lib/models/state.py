@@ -81,13 +81,12 @@ def light_copy(module: nn.Module) -> nn.Module:
     call; both take as long as a small product. Here parts are plain attributes, and a call is
     one of `forward`. The copy is for computing alone.
     """
-    shadowed = "forward" in vars(module)  # then the class does not tell what a call does
-    copy = object.__new__(type(module) if shadowed else _light_class(type(module)))
-    if type(module) is nn.Linear and module.bias is not None:
-        copy.__class__, vars(copy)["matrix"] = _LightLinear, module.weight.t().contiguous()
+    copy = object.__new__(_light_class(type(module)))
     parts = {name: part and light_copy(part) for name, part in module._modules.items()}
     vars(copy).update(vars(module), _modules=parts, **module._parameters, **module._buffers)
     vars(copy).update(parts)
+    if type(module) is nn.Linear and module.bias is not None and "forward" not in vars(module):
+        copy.__class__, copy.matrix = _LightLinear, module.weight.t().contiguous()
     return copy
 
 
@@ -102,7 +101,11 @@ class _LightLinear(nn.Linear):
 
 @lru_cache(maxsize=256)
 def _light_class(original: type) -> type:
-    return type(original.__name__, (original,), {"__call__": original.forward})
+    return type(original.__name__, (original,), {"__call__": _call_forward})
+
+
+def _call_forward(module: nn.Module, *arguments):
+    return module.forward(*arguments)
 
 
 @torch.no_grad()
