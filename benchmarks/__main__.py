@@ -53,6 +53,9 @@ def main() -> None:
     print(json.dumps({**record["machine"], **record["matrix_products"]["gigaflops"]}, indent=1))
     record["memory"] = memory_of_training(source)
     print(f"training on all images: {record['memory']['mebibytes']} MiB above them")
+    record["busy"] = in_own_process("benchmarks.busy")
+    for row in record["busy"]["rows"]:
+        print("beside a busy process, drawing {images}: {slowdown} times as long".format(**row))
     record["work"] = []
     for row in rows(tokens, arguments.epochs):
         record["work"].append(row)
@@ -240,7 +243,12 @@ def products() -> dict:
 
 def memory_of_training(source: str) -> dict:
     """Measure, in a process of its own, how much memory a training takes above its images."""
-    command = [sys.executable, "-m", "benchmarks.memory", source]
+    return in_own_process("benchmarks.memory", source)
+
+
+def in_own_process(module: str, *arguments: str) -> dict:
+    """Return what a module of measurements prints when it runs alone."""
+    command = [sys.executable, "-m", module, *arguments]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

@@ -8,7 +8,7 @@ Under torchrun several processes train together, as README.md tells.
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import safetensors.torch
@@ -23,6 +23,7 @@ from pixelar_lib.context import targets, windows
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
+from pixelar_lib.optimization import PRECISIONS
 from pixelar_lib.training import fit
 from pixelar_lib.zoo import DATA_KINDS, build_model, to_tokens
 
@@ -34,9 +35,15 @@ HELD_OUT_LOOKS = 500  # images of the validation set that the curve is measured 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=RECIPES)
-    name = parser.parse_args().name
+    parser.add_argument(
+        "--precision", choices=("auto", *PRECISIONS), help="of the products, if not the recipe's"
+    )
+    arguments = parser.parse_args()
+    recipe = RECIPES[arguments.name]
+    if arguments.precision is not None:
+        recipe = replace(recipe, fit={**recipe.fit, "precision": arguments.precision})
     with distributed.processes():
-        train(name, RECIPES[name])
+        train(arguments.name, recipe)
 
 
 def train(name: str, recipe: Recipe) -> None:
@@ -59,13 +66,20 @@ def train(name: str, recipe: Recipe) -> None:
         "parameters": models[0].num_parameters,
         "commit": commit,
         "machine": machine(),
-        "command": f"python -m experiments.train {name}",
+        "command": command(name, recipe),
     }
     if recipe.ships_weights:
         add_asset(f"weights/{name}.safetensors", weights(models[0]))
     add_asset(f"records/trainings/{name}.json", (json.dumps(record, indent=1) + "\n").encode())
     for seed in recipe.seeds:
         checkpoint_of(name, seed).unlink()
+
+
+def command(name: str, recipe: Recipe) -> str:
+    """Return what makes the record again."""
+    precision, usual = (some.fit.get("precision") for some in (recipe, RECIPES.get(name, recipe)))
+    option = "" if precision == usual else f" --precision {precision}"
+    return f"python -m experiments.train {name}{option}"
 
 
 def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:

@@ -1,10 +1,12 @@
 # @title Set-up: run me first (does nothing where the library is installed)
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 SOURCE = "git+https://github.com/-owner-/generating-pixels@v0.1.0"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for a busy computer; torch reads it
 if importlib.util.find_spec("pixelar_lib") is None:
     if Path("../pixelar_lib").is_dir():  # a checkout without an install
         sys.path.insert(0, str(Path("..").resolve()))

@@ -74,7 +74,7 @@ def context_length_losses(
         longest: The largest k, at least 1.
 
     Returns:
-        longest + 1 numbers: for each k the mean negative log-likelihood on the held-out
+        longest + 1 numbers, for each k the mean negative log-likelihood on the held-out
         images, nats per pixel. It is an upper bound on the entropy of a pixel given the k
         pixels before it.
 
@@ -144,7 +144,7 @@ def receptive_field(
         width: Columns of the image.
 
     Returns:
-        bool (height, width): where the gradient is not zero for some image of random tokens.
+        bool (height, width), where the gradient is not zero for some image of random tokens.
 
     Raises:
         ValueError: If the pixel is outside the image.

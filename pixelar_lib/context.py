@@ -190,23 +190,26 @@ def positions(context: Context, height: int, width: int) -> torch.Tensor:
 
 
 def flat_index(row: int, column: int, height: int, width: int) -> int:
-    """Return the place of a pixel in reading order, from 0.
-
-    Args:
-        row: Row of the pixel.
-        column: Column of the pixel.
-        height: Rows of the image.
-        width: Columns of the image.
-
-    Returns:
-        row * width + column.
+    """Return the place of a pixel in reading order, from 0: row * width + column.
 
     Raises:
-        ValueError: If the pixel is outside the image.
+        ValueError: If the pixel is outside an image of that height and width.
     """
     if not (0 <= row < height and 0 <= column < width):
         raise ValueError(f"pixel ({row}, {column}) is outside an image of {height} x {width}.")
     return row * width + column
+
+
+def height_and_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return (H, W) from an int, H = W, or from a pair; ValueError for anything else."""
+    sides = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
+    try:
+        height, width = (check_count("a side", side) for side in sides)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"image_size is {image_size!r}; give an int or a pair (H, W), each at least 1."
+        ) from None
+    return height, width
 
 
 def check_context(context: Context) -> None:

@@ -201,7 +201,7 @@ class KGramBaseline(WindowModel):
             contexts: long (..., k), tokens 0 to K, where K is the start token.
 
         Returns:
-            Logits, float (..., K): logarithms of the smoothed frequencies.
+            Logits, float (..., K), logarithms of the smoothed frequencies.
         """
         *_, longest = self.estimates(contexts)  # each leans on the one before
         return longest.log()

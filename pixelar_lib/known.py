@@ -2,6 +2,7 @@
 
 import torch
 
+from pixelar_lib.context import height_and_width
 from pixelar_lib.models import PixelModel
 from pixelar_lib.quantization import INTEGERS, check_count
 
@@ -32,9 +33,9 @@ def known_pixels(
         ValueError: If a shape or a value does not fit.
     """
     num_images = check_count("num_images", num_images)
-    size = None if image_size is None else _height_and_width(image_size)
+    size = None if image_size is None else height_and_width(image_size)
     if known is None:
-        size = size or _height_and_width(model.image_size or DEFAULT_IMAGE_SIZE)
+        size = size or model.image_size or DEFAULT_IMAGE_SIZE
         return torch.full((num_images, *size), UNKNOWN, dtype=torch.long, device="cpu")
     if not isinstance(known, torch.Tensor) or known.dtype not in INTEGERS:
         raise TypeError(
@@ -55,14 +56,3 @@ def known_pixels(
             f"it ranges from {int(known.min())} to {int(known.max())}."
         )
     return known.long().cpu().contiguous()
-
-
-def _height_and_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    sides = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
-    try:
-        height, width = (check_count("a side", side) for side in sides)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"image_size is {image_size!r}; give an int or a pair (H, W), each at least 1."
-        ) from None
-    return height, width

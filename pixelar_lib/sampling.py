@@ -157,14 +157,20 @@ def _draw_together(model, choose, known, noise, labels) -> tuple:
     largest_logits = noise.new_zeros(len(known))
     labels = None if labels is None else labels.to(device)
     logits_of = model.incremental_logits(flat.t().unflatten(1, size), labels)
+    distributions, width = [], size[1]
     for pixel in range(len(flat)):
         logits = logits_of(pixel)  # (N, K)
         largest_logits += logits.amax(dim=1)  # NaN and infinity stay in the sum
         distribution = choose(logits)
         drawn = draw(distribution, noise[pixel])
         flat[pixel] = torch.where(fixed[pixel], flat[pixel], drawn) if some_fixed[pixel] else drawn
-        chosen[pixel] = distribution.gather(1, flat[pixel, :, None])[:, 0]
-        entropy[pixel] = _entropy(distribution)
+        distributions.append(distribution)
+        if len(distributions) == width:  # a row at a time takes fewer steps
+            row = slice(pixel + 1 - width, pixel + 1)
+            block = torch.stack(distributions)  # (W, N, K)
+            chosen[row] = block.gather(2, flat[row, :, None])[..., 0]
+            entropy[row] = _entropy(block)
+            distributions.clear()
     if not largest_logits.isfinite().all():
         raise FloatingPointError(NOT_FINITE)
     return tuple(values.t().cpu() for values in (flat, chosen, entropy))
@@ -172,42 +178,42 @@ def _draw_together(model, choose, known, noise, labels) -> tuple:
 
 def _draw_one_by_one(model, choose, known, noise, labels, keys) -> tuple:
     """Draw a few images one after the other: what follows equal keys is worked out once."""
-    predict = model.key_predictor()
+    predict, distributions = model.key_predictor(), []
 
     @lru_cache(KEYS_KEPT)
     def outcome(key):
         logits = predict(torch.tensor(key, device="cpu").view(1, -1))
         if not math.isfinite(logits.amax()):
             raise FloatingPointError(NOT_FINITE)
-        distribution = choose(logits)
-        entropy = float(_entropy(distribution))
-        return distribution.tolist()[0], distribution.cumsum(dim=1).tolist()[0], entropy
+        distributions.append(choose(logits))
+        (probabilities,), (cumulative,) = (
+            some.tolist() for some in (distributions[-1], distributions[-1].cumsum(dim=1))
+        )
+        return probabilities, cumulative, len(distributions) - 1
 
     key_at = [itemgetter(*index) for index in keys.tolist()]
     special = [[model.num_bins]] * len(known)  # found at OUTSIDE, the last place
     if labels is not None:  # found at LABEL, the last but one
         special = [[model.num_bins + 1 + label, model.num_bins] for label in labels.tolist()]
-    drawn, chosen, entropies = [], [], []
+    drawn, rows = [], []
     pictures = zip(known.flatten(1).tolist(), noise.tolist(), special, strict=True)
     for image, uniform, last in pictures:
         image += last
         for pixel, key_of in enumerate(key_at):
-            probabilities, cumulative, entropy = outcome(key_of(image))
+            probabilities, cumulative, row = outcome(key_of(image))
+            rows.append(row)
             if image[pixel] == UNKNOWN:
                 token = bisect_right(cumulative, uniform[pixel])
                 while token == len(probabilities) or not probabilities[token]:
                     token -= 1  # as in draw: rounding left the last sum just below u
                 image[pixel] = token
-            chosen.append(probabilities[image[pixel]])
-            entropies.append(entropy)
         drawn.append(image[: -len(last)])
-    as_drawn = {"dtype": torch.float32, "device": "cpu"}
-    chosen, entropies = (
-        torch.tensor(some, **as_drawn).view_as(noise) for some in (chosen, entropies)
-    )
-    return torch.tensor(drawn, device="cpu"), chosen, entropies
+    drawn, rows = (torch.tensor(some, device="cpu").view(noise.shape) for some in (drawn, rows))
+    distributions = torch.cat(distributions)  # (U, K)
+    chosen, entropy = distributions[rows, drawn], _entropy(distributions)[rows]
+    return drawn, chosen.float(), entropy.float()
 
 
 def _entropy(distribution: torch.Tensor) -> torch.Tensor:
     # Not special.entr, which torch 2.6 lacks on Apple's GPUs; and not -x, which can be -0.0.
-    return 0 - torch.xlogy(distribution, distribution).sum(dim=1)
+    return 0 - torch.xlogy(distribution, distribution).sum(dim=-1)

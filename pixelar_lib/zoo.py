@@ -98,7 +98,7 @@ def results() -> dict[str, dict]:
     """Return the records of all trainings, by name.
 
     Returns:
-        For each name the recipe, the runs (one a seed: curve, figures on validation and test
+        For each name the recipe, the runs (one a seed, with curve, figures on validation and test
         images, seconds; None if an older one was interrupted), the commit, the machine and the
         command that makes it again.
 
@@ -114,7 +114,7 @@ def published() -> list[dict]:
     """Return what others have published about models of MNIST, each with its source.
 
     Returns:
-        One entry a figure: `mnist` (the kind, as in `info`), `model`, `bits_per_dim` or
+        One entry a figure, with `mnist` (the kind, as in `info`), `model`, `bits_per_dim` or
         `nats_per_image`, `parameters` and `training` (None where the source does not say),
         `source`, and `cite`, its key in the book's references or None.
 
@@ -163,7 +163,7 @@ def build_model(class_name: str, arguments: dict) -> models.PixelModel:
     radius = arguments.pop("neighbourhood", None)
     if radius is not None:
         arguments["context"] = neighbourhood(radius)
-    with torch.device("cpu"):
+    with torch.device("cpu"), torch.inference_mode(False):
         return model_class(**arguments).float()
 
 

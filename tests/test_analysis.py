@@ -161,6 +161,7 @@ def test_trace_of_given_images_agrees_with_their_losses(name):
     tokens = some_tokens(3, (4, 5), model.num_bins)
     labels = labels_for(model, 3)
     trace = trace_images(model, tokens, labels)
+    assert torch.equal(trace_images(model, tokens.to(torch.uint8), labels).tokens, tokens)
     assert torch.equal(trace.tokens, tokens)
     losses = nll(model, tokens, labels)
     torch.testing.assert_close(trace.chosen_probability, losses.neg().exp(), atol=1e-5, rtol=1e-4)

@@ -1,4 +1,4 @@
-"""What the book's extensions compute: addresses, previews, icons, roles."""
+"""What the book's extensions compute: addresses, previews, which files a page brings."""
 
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
@@ -84,26 +84,35 @@ def test_sitemap():
     ]
 
 
-SCRIPT = (
-    'var regular={sun:[512,512,[9728],"f185","M1 1z"]},'
-    'solid={"angle-left":[320,512,[8249],"f104","M9 9z"],'
-    'sun:[512,512,[9728,"sun-bright"],"f185","M2 2z"]};'
-)
-
-
-def test_icons():
-    icons = light_pages.icons_in(SCRIPT)
-    assert icons["sun"] == icons["sun-bright"] == (512, 512, "M2 2z")
-    pages = ['<i class="fa-solid fa-sun fa-lg"></i>', '<i class="fas fa-angle-left"></i>']
-    assert light_pages.icons_used(pages, icons) == ["angle-left", "sun"]
-    css = light_pages.stylesheet(["angle-left"], icons)
-    assert "viewBox%3D%270%200%20320%20512" in css
-    assert ".fa-sun" not in css
-
-
-def test_one_stylesheet():
-    sheets = ['@charset "UTF-8";a{b:c}.fa-x:before,.fa-y:before{content:"z"}', ".fa-lg{d:e}"]
-    assert light_pages.one_stylesheet(sheets) == "a{b:c}\n.fa-lg{d:e}"
+def test_stylesheets_are_joined_unchanged_and_unused_files_left_out(tmp_path):
+    files = {
+        "basic.css": '@charset "UTF-8"; a { b: c }',
+        "styles/theme.css": '@import "../basic.css";',
+        "styles/pydata-sphinx-theme.css": ".fa-x:before { content: 'z' }",
+        "styles/theme.css.map": "{}",
+        "custom.css": "e { f: g }",
+        "scripts/bootstrap.js": "used()",
+        "scripts/fontawesome.js": "unused()",
+        "mathjax/startup.js": "used()",
+        "mathjax/tex-svg.js": "unused()",
+        "mathjax/sre/mathmaps/en.json": "{}",
+    }
+    static = tmp_path / "_static"
+    for name, text in files.items():
+        (static / name).parent.mkdir(parents=True, exist_ok=True)
+        (static / name).write_text(text)
+    light_pages.lighten(tmp_path, ["_static/custom.css"])
+    left = {
+        path.relative_to(static).as_posix(): path.read_text()
+        for path in static.rglob("*")
+        if path.is_file()
+    }
+    joined = [files["basic.css"], files["styles/pydata-sphinx-theme.css"], files["custom.css"]]
+    assert left == {
+        "styles/site.css": "\n".join(joined),
+        "scripts/bootstrap.js": "used()",
+        "mathjax/startup.js": "used()",
+    }
 
 
 class Script:
@@ -128,16 +137,6 @@ def test_waiting():
     assert light_pages.waiting(option) is None
 
 
-def test_mended():
-    summary = '<summary aria-label="Toggle hidden content">Solution</summary>'
-    assert light_pages.mended(summary) == "<summary>Solution</summary>"
-    signature = 'f(<dl>\n<dd><em class="sig-param">x</em>,</dd>\n</dl>\n) <dl>\n<dd>kept</dd></dl>'
-    assert light_pages.mended(signature) == (
-        'f(<span class="sig-line"><em class="sig-param">x</em>,</span>\n\n)'
-        " <dl>\n<dd>kept</dd></dl>"
-    )
-
-
 def test_extracted():
     kept = {}
 
@@ -150,3 +149,32 @@ def test_extracted():
     ((name, data),) = kept.items()
     assert data == b"pixels"
     assert page == f'<img alt="A" src="../_images/{name}"><img src="b.png">'
+
+
+class Raw(list):
+    """A node of raw markup as docutils keeps it."""
+
+    tagname = "raw"
+
+    def __init__(self, kind, text):
+        super().__init__([text])
+        self.kind = kind
+
+    def __getitem__(self, key):
+        return self.kind if key == "format" else super().__getitem__(key)
+
+    def astext(self):
+        return self[0]
+
+
+def test_embedded_pictures_become_files_of_the_book(tmp_path):
+    text = '<img src="data:image/png;base64,cGl4ZWxz">'
+    html, latex = Raw("html", text), Raw("latex", text)
+    builder = SimpleNamespace(get_target_uri=lambda name: f"{name}.html")
+    app = SimpleNamespace(outdir=tmp_path, builder=builder)
+    doctree = SimpleNamespace(findall=lambda: [html, latex])
+    light_pages.extract_pictures(app, doctree, "notebooks/a")
+    (picture,) = (tmp_path / "_images").iterdir()
+    assert picture.read_bytes() == b"pixels"
+    assert html == [f'<img src="../_images/{picture.name}">']
+    assert latex == [text]

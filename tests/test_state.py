@@ -172,7 +172,7 @@ def test_a_changed_window_model_is_trained_as_it_is_scored(change):
 def test_a_light_copy_shares_its_tensors_and_computes_the_same():
     model, tokens = build("pixelcnn"), some_tokens(2, SIZE, 3)
     copy = light_copy(model)
-    assert type(copy) is PixelCNN and copy.embedding.weight is model.embedding.weight
+    assert isinstance(copy, PixelCNN) and copy.embedding.weight is model.embedding.weight
     with torch.no_grad():
         assert torch.equal(copy(tokens), model(tokens))
         model.embedding.weight.zero_()

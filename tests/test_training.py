@@ -34,6 +34,7 @@ from pixelar_lib.models import CategoricalPixelPredictor, evaluating, initialize
 from pixelar_lib.optimization import learning_rate_at
 from pixelar_lib.quantization import binarize
 from pixelar_lib.sampling import sample
+from pixelar_lib.training import fit
 
 # The same generator, the same result
 
@@ -295,6 +296,8 @@ def test_variable_decides_the_device(monkeypatch):
     monkeypatch.setenv("PIXELAR_DEVICE", "gpu")
     with pytest.raises(ValueError, match="'gpu' is not on this machine"):
         train(mlp(), device="auto")
+    with pytest.raises(ValueError, match="'gpu' is not on this machine"):
+        fit(mlp(), STRIPES, steps=1)  # auto is the default
     monkeypatch.setenv("PIXELAR_DEVICE", "cpu")
     model = mlp()
     train(model, device="auto")
@@ -538,6 +541,9 @@ def test_a_model_in_training_is_refused_to_other_threads(monkeypatch):
     def while_training(self, *batch):
         if not found:
             found.append(in_thread(lambda: sample(model, 1, image_size=2)))
+            with pytest.raises(RuntimeError):
+                in_this = nn.Sequential(model)  # what holds it, or is held by it, is in use, too
+                raise in_thread(lambda: evaluating(in_this).__enter__())
             found.append(in_thread(lambda: train(model, initialize=False)))
             found.append(in_thread(lambda: sample(copy.deepcopy(model), 1, image_size=2)))
         return training_loss(self, *batch)
@@ -546,6 +552,7 @@ def test_a_model_in_training_is_refused_to_other_threads(monkeypatch):
     train(model)
     assert all("another thread is training this model" in str(error) for error in found[:2])
     assert all(isinstance(error, RuntimeError) for error in found[:2])
+    assert found[2].shape == (1, 2, 2)  # a copy is free
     monkeypatch.undo()
     undisturbed = mlp()
     train(undisturbed)
@@ -557,6 +564,7 @@ def test_a_model_in_evaluation_is_not_trained_by_another_thread():
     model = mlp()
     with evaluating(model):
         refused = in_thread(lambda: train(model))
+        train(copy.deepcopy(model))  # a copy is free
     assert isinstance(refused, RuntimeError) and "being evaluated" in str(refused)
 
 

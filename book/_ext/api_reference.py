@@ -1,40 +1,17 @@
 """How autodoc2 shows pixelar_lib: Google-style docstrings in Markdown, modules without headings."""
 
-import re
-
 from autodoc2.render.myst_ import MystRenderer
 from myst_parser.parsers.sphinx_ import MystParser
+from sphinx.ext.napoleon import Config, GoogleDocstring
 
-SECTIONS = {"Args:": "param", "Attributes:": "ivar", "Raises:": "raises"}
-SINGLE = {"Returns:": "returns", "Yields:": "yields"}  # one text, no names
-ENTRY = re.compile(r" {4}(\*{0,2}\w+(?:, \w+)*): (.*)")
-
-
-def to_field_list(docstring):
-    """Return the docstring with its Google sections as the field list that Sphinx knows."""
-    lines, field = [], None
-    for line in docstring.splitlines():
-        if line in SECTIONS:
-            field = SECTIONS[line]
-            lines.append("")
-        elif line in SINGLE:
-            field = None
-            lines += ["", f":{SINGLE[line]}:"]
-        elif line and not line.startswith(" "):
-            field = None
-            lines.append(line)
-        elif field and (entry := ENTRY.fullmatch(line)):
-            lines.append(f":{field} {entry[1]}: {entry[2]}")
-        else:
-            lines.append(line)
-    return "\n".join(lines)
+SECTIONS = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
 
 
 class Parser(MystParser):
-    """Parse a docstring as MyST."""
+    """Parse a docstring as MyST, which has the field lists that napoleon makes of sections."""
 
     def parse(self, inputstring, document):
-        super().parse(to_field_list(inputstring), document)
+        super().parse("\n".join(GoogleDocstring(inputstring, SECTIONS).lines()), document)
 
 
 class Renderer(MystRenderer):

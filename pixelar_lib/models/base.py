@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pixelar_lib.context import flat_index
+from pixelar_lib.context import flat_index, height_and_width
 from pixelar_lib.models.modules import batches, evaluating
 from pixelar_lib.models.state import State, advancing, can_advance
 from pixelar_lib.quantization import check_count, check_tokens
@@ -32,7 +32,7 @@ class PixelModel(nn.Module):
         self,
         num_bins: int,
         num_classes: int | None = None,
-        image_size: tuple[int, int] | None = None,
+        image_size: int | tuple[int, int] | None = None,
         label_size: int | None = None,
     ) -> None:
         """Remember what the model predicts.
@@ -40,7 +40,7 @@ class PixelModel(nn.Module):
         Args:
             num_bins: K, at least 2.
             num_classes: Number of labels, at least 1, or None for a model without labels.
-            image_size: (H, W), or None for a model that fits any size.
+            image_size: H = W, or (H, W), or None for a model that fits any size.
             label_size: Length of the vector that `label_vectors` makes of each label.
 
         Raises:
@@ -54,7 +54,7 @@ class PixelModel(nn.Module):
             if label_size is not None:
                 self.label_embedding = nn.Embedding(num_classes, label_size)
         self.num_classes = num_classes
-        self.image_size = image_size
+        self.image_size = None if image_size is None else height_and_width(image_size)
 
     def forward(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Predict every pixel from the pixels before it.
@@ -98,9 +98,9 @@ class PixelModel(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement predict")
 
-    def label_vectors(self, labels: torch.Tensor | None) -> torch.Tensor | float:
-        """Return the vectors of labels (N,), float (N, label_size); 0.0 for None."""
-        return 0.0 if labels is None else self.label_embedding(labels)
+    def label_vectors(self, labels: torch.Tensor) -> torch.Tensor:
+        """Turn labels, long (N,), into vectors (N, label_size)."""
+        return self.label_embedding(labels)
 
     def incremental_logits(
         self, tokens: torch.Tensor, labels: torch.Tensor | None = None
@@ -216,7 +216,7 @@ class PixelModel(nn.Module):
                 f"tokens must have shape (N, H, W), H and W at least 1, not "
                 f"{tuple(tokens.shape)}; tokens[None] makes a batch of a single image."
             )
-        if self.image_size is not None and tuple(tokens.shape[1:]) != tuple(self.image_size):
+        if self.image_size is not None and tuple(tokens.shape[1:]) != self.image_size:
             raise ValueError(
                 f"this model was built for images of {self.image_size}, "
                 f"but the tokens are {tuple(tokens.shape[1:])}."
@@ -228,17 +228,7 @@ class PixelModel(nn.Module):
 
 
 def check_labels(labels: torch.Tensor | None, num_images: int, num_classes: int) -> None:
-    """Raise unless there is a label for each image.
-
-    Args:
-        labels: Should be a long tensor (N,), 0 to `num_classes` - 1.
-        num_images: N.
-        num_classes: Number of labels there are.
-
-    Raises:
-        TypeError: If labels is no long tensor.
-        ValueError: If it is missing, or a shape or value does not fit.
-    """
+    """Raise unless labels are a long tensor (N,) of values 0 to `num_classes` - 1."""
     if labels is None:
         raise ValueError(
             f"this model is conditional: give labels, a long tensor ({num_images},) with "

@@ -16,8 +16,8 @@ def distinct_windows(contexts: torch.Tensor, num_values: int) -> tuple[torch.Ten
         num_values: How many values an entry can have: K + 1, with the start token.
 
     Returns:
-        first: long (U,), for each distinct window a place where it stands.
-        rows: long (M,), for each window which of the distinct ones it is.
+        first, long (U,), for each distinct window a place where it stands.
+        rows, long (M,), for each window which of the distinct ones it is.
     """
     if contexts.device.type == "mps":  # there `unique` compares 32 bits of a long, not all 64
         found = distinct_windows(contexts.cpu(), num_values)

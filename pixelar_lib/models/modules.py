@@ -10,6 +10,24 @@ from torch import nn
 SWITCHING = threading.Lock()  # held for the moment in which a thread switches modes
 
 
+class Use:
+    """Who is using a module just now; a copy of the module is used by nobody."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self.trainer, self.evaluations, self.modes = None, 0, []
+
+    def __deepcopy__(self, memo: dict) -> "Use":
+        return Use()
+
+    def __reduce__(self) -> tuple:
+        return Use, ()
+
+
+def _use_of(module: nn.Module) -> Use:
+    return vars(module).setdefault("_use", Use())
+
+
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Switch a model to evaluation, without gradients; afterwards restore what was.
@@ -24,19 +42,19 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     """
     with SWITCHING:
         _check_free(model)
-        if not vars(model).setdefault("_evaluations", 0):
-            model._modes = [(module, module.training) for module in model.modules()]
+        use = _use_of(model)
+        if not use.evaluations:
+            use.modes = [(part, part.training) for part in model.modules()]
             model.eval()
-        model._evaluations += 1
+        use.evaluations += 1
     try:
         with torch.no_grad():
             yield
     finally:
         with SWITCHING:
-            model._evaluations -= 1
-            if not model._evaluations:
-                for module, mode in vars(model).pop("_modes"):
-                    module.training = mode
+            use.evaluations -= 1
+            if not use.evaluations:
+                _restore(use)
 
 
 @contextmanager
@@ -51,22 +69,32 @@ def training_alone(model: nn.Module) -> Iterator[None]:
     """
     with SWITCHING:
         _check_free(model)
-        if vars(model).get("_evaluations"):
+        uses = [_use_of(part) for part in model.modules()]
+        if any(use.evaluations for use in uses):
             raise RuntimeError("this model is being evaluated; train it afterwards, or a copy.")
-        model._trainer = threading.get_ident()
-        modes = [(module, module.training) for module in model.modules()]
+        for use in uses:
+            use.trainer = threading.get_ident()
+        modes = [(part, part.training) for part in model.modules()]
     try:
         model.train()
         yield
     finally:
         with SWITCHING:
-            model._trainer = None
-            for module, mode in modes:
-                module.training = mode
+            for use in uses:
+                use.trainer = None
+            for part, mode in modes:
+                part.training = mode
+
+
+def _restore(use: Use) -> None:
+    for part, mode in use.modes:
+        part.training = mode
+    use.modes = []
 
 
 def _check_free(model: nn.Module) -> None:
-    if vars(model).get("_trainer") not in (None, threading.get_ident()):
+    trainers = {_use_of(part).trainer for part in model.modules()}
+    if trainers - {None, threading.get_ident()}:
         raise RuntimeError(
             "another thread is training this model; wait for it, or use a copy.deepcopy of it."
         )

@@ -120,10 +120,9 @@ class PixelCNN(PixelModel):
         Returns:
             What it tells the horizontal stack: for the first layer and for each block (N, H, W, C).
         """
-        label = self.label_vectors(labels)
-        to_vertical = to_horizontal = label
+        to_vertical = to_horizontal = 0.0
         if labels is not None:
-            to_vertical, to_horizontal = label[:, None, None].chunk(2, dim=-1)
+            to_vertical, to_horizontal = self.label_vectors(labels)[:, None, None].chunk(2, dim=-1)
         vertical = self.vertical(rows, state) + to_vertical
         found = [self.link(vertical.relu()) + to_horizontal]
         for block in self.blocks:
@@ -203,8 +202,8 @@ class VerticalConv(nn.Conv2d):
         if state is None:
             padded = F.pad(x, (0, 0, aside, aside, up, 0))
             return super().forward(padded.movedim(-1, 1)).movedim(1, -1)
-        seen = torch.cat(_places_seen(state, self, x, up, dilation), dim=1)  # only its own rows
-        padded = F.pad(seen, (0, 0, aside, aside)).movedim(-1, 1)
+        rows = torch.cat(_places_seen(state, self, x, up, dilation), dim=1)  # only those it sees
+        padded = F.pad(rows, (0, 0, aside, aside)).movedim(-1, 1)
         return F.conv2d(padded, self.weight, self.bias, dilation=(1, dilation)).movedim(1, -1)
 
 
@@ -222,11 +221,10 @@ class HorizontalConv(nn.Conv2d):
             padded = F.pad(x, (0, 0, left, 0))
             return super().forward(padded.movedim(-1, 1)).movedim(1, -1)
         if state.column == 0:  # a new row
-            by_column = self.weight[:, :, 0].permute(0, 2, 1)  # (C, columns, C)
-            state[self, "matrix"] = by_column.flatten(1).contiguous()
+            state[self, "matrix"] = self.weight[:, :, 0].permute(2, 1, 0).flatten(0, 1)
             state.pop(self, None)
         seen = torch.cat(_places_seen(state, self, x, left, dilation), dim=1)  # (N, columns C)
-        return F.linear(seen, state[self, "matrix"], self.bias)
+        return torch.addmm(self.bias, seen, state[self, "matrix"])
 
 
 def _places_seen(state: State, layer: nn.Module, x: torch.Tensor, reach: int, step: int) -> list:
@@ -242,9 +240,7 @@ def _places_seen(state: State, layer: nn.Module, x: torch.Tensor, reach: int, st
 
 def _seen_from(places: torch.Tensor, rows: Sequence[int], columns: Sequence[int]) -> torch.Tensor:
     """Return which places of the image lie at one of the offsets from a marked one."""
-    offsets = torch.cartesian_prod(
-        torch.tensor([*rows], device="cpu"), torch.tensor([*columns], device="cpu")
-    )
+    offsets = torch.tensor([(y, x) for y in rows for x in columns], device="cpu")
     seen = (places.nonzero()[:, None] + offsets).flatten(0, 1)  # (M, 2)
     size = torch.tensor(places.shape, device="cpu")
     field = torch.zeros_like(places)

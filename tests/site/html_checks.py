@@ -133,3 +133,28 @@ def sitemap_complaints(sitemap, names, base):
     wanted = {base + name for name in names}
     found = [f"sitemap.xml leaves out {url}" for url in sorted(wanted - listed)]
     return found + [f"sitemap.xml lists {url}, which is no page" for url in sorted(listed - wanted)]
+
+
+HIDING = (  # markup that hides from a screen reader what stands there
+    'role="doc-biblioentry"',
+    'role="list" class="citation-list"',
+    'aria-label="Toggle hidden content"',
+    '<dl>\n<dd><em class="sig-param">',
+)
+
+
+def role_complaints(name, text):
+    """Complain about roles and labels that hide what stands there."""
+    return [f"{name}: {markup}" for markup in HIDING if markup in text]
+
+
+def icon_complaints(name, text, css):
+    """Complain about icons on a page that a stylesheet does not draw."""
+    shown = {
+        word.removeprefix("fa-")
+        for classes in re.findall(r'<i class="([^"]*)"', text)
+        for word in set(classes.split()) - {"fa-solid", "fa-lg"}
+        if word.startswith("fa-")
+    }
+    drawn = set(re.findall(r"\.fa-([\w-]+) \{\s*--icon: url\(", css))
+    return [f"{name}: no rule for the icon {icon}" for icon in sorted(shown - drawn)]

@@ -1,10 +1,11 @@
 """Links, previews and the sitemap of the built HTML, each check seen to fail."""
 
+import ast
 import re
 
 import html_checks as checks
 import pytest
-from conftest import PUBLISHED, SITE, published_address
+from conftest import PUBLISHED, ROOT, SITE, published_address
 
 
 class Build:
@@ -128,3 +129,84 @@ def test_the_front_door_leads_to_the_first_page(build):
     front = (build.folder / "index.html").read_text(encoding="utf8")
     assert 'http-equiv="refresh" content="0; url=book/index.html"' in front
     assert "book/index.html" in checks.parse(front).addresses
+
+
+# Roles and icons
+
+
+def test_roles_and_labels_hide_nothing(build):
+    texts = {name: (build.folder / name).read_text(encoding="utf8") for name in build.documents}
+    for repaired in ('<div class="citation"', "<summary>\n<p", '<span class="sig-line"><em'):
+        assert any(repaired in text for text in texts.values()), repaired
+    assert [line for page in texts.items() for line in checks.role_complaints(*page)] == []
+
+
+def test_roles_and_labels_hide_nothing_fails():
+    assert len(checks.role_complaints("a.html", "".join(checks.HIDING))) == len(checks.HIDING)
+
+
+def test_icons_are_drawn_without_a_script(build):
+    css = (build.folder / "_static" / "styles" / "site.css").read_text(encoding="utf8")
+    found = []
+    for name in build.documents:
+        text = (build.folder / name).read_text(encoding="utf8")
+        found += checks.icon_complaints(name, text, css)
+        assert "fontawesome" not in text
+    assert found == []
+
+
+def test_icons_are_drawn_fails():
+    page = '<i class="theme-switch fa-solid fa-sun  fa-lg"></i><i class="fas fa-moon"></i>'
+    css = ".fa-sun {\n  --icon: url(x) } .fa-moon:before { content: 'x' }"
+    assert checks.icon_complaints("a.html", page, css) == ["a.html: no rule for the icon moon"]
+
+
+# The API page
+
+RAW = re.compile(r"<p>((?:Args|Attributes|Raises|Returns|Yields):|:\w+[^:<]*:|\.\. \w+::)")
+ENTRY = re.compile(r"^ {4}(\w+(?:, \w+)*): ", re.MULTILINE)
+
+
+def docstrings(name, tree):
+    """Yield (full name, docstring) of a syntax tree and of what is defined in it."""
+    yield name, ast.get_docstring(tree) or ""
+    for node in tree.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield from docstrings(f"{name}.{node.name}", node)
+
+
+def arguments(docstring):
+    """Return the names in a docstring's section "Args"."""
+    section = docstring.partition("\nArgs:\n")[2].partition("\n\n")[0]
+    return {name for names in ENTRY.findall(section) for name in names.split(", ")}
+
+
+def api_complaints(page, documented):
+    """Complain about arguments that an API page leaves out, and about markup that it shows raw."""
+    found = []
+    for entry in page.split('<dt class="sig sig-object py" id="')[1:]:
+        name = entry.partition('"')[0]
+        missing = arguments(documented.get(name, "")) - set(re.findall(r"<strong>(.*?)</", entry))
+        found += [f"{name}: no {argument}" for argument in sorted(missing)]
+    return found + RAW.findall(page)
+
+
+def test_the_api_page_shows_the_docstrings_arguments(build):
+    documented = {}
+    for path in (ROOT / "pixelar_lib").rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        documented |= docstrings(name, ast.parse(path.read_text(encoding="utf8")))
+    page = (build.folder / "book" / "api.html").read_text(encoding="utf8")
+    shown = [name for name in documented if f'id="{name}"' in page and arguments(documented[name])]
+    assert len(shown) > 80
+    assert api_complaints(page, documented) == []
+
+
+def test_the_api_page_fails():
+    documented = {
+        "f": "A.\n\nArgs:\n    a, b: One.\n    c: Two,\n        long: no name.\n\nMore: x."
+    }
+    entry = '<dt class="sig sig-object py" id="f"></dt><strong>a</strong><strong>c</strong>'
+    assert api_complaints(entry, documented) == ["f: no b"]
+    raw = "<p>Args:</p>\n<p>:param a: One.</p>\n<p>.. rubric:: Example</p>"
+    assert api_complaints(raw, {}) == ["Args:", ":param a:", ".. rubric::"]

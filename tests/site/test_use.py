@@ -120,6 +120,31 @@ def test_glossary_and_references_are_both_explained(browser, served):
     assert len(found - terms) >= 5
 
 
+# Formulas
+
+HOLD_FRAMES = """{
+    const draw = window.requestAnimationFrame;
+    const held = [];
+    window.requestAnimationFrame = (callback) => held.push(callback);
+    window.drawFrames = () => {
+        window.requestAnimationFrame = draw;
+        held.forEach((callback) => draw(callback));
+    };
+}"""
+
+
+def test_the_text_is_drawn_before_its_formulas(browser, served):
+    page = browser.new_page()
+    page.add_init_script(HOLD_FRAMES)
+    page.goto(served + "book/glossary.html")
+    page.wait_for_function("Boolean(window.MathJax?.startup?.defaultPageReady)")
+    page.wait_for_timeout(1000)
+    assert page.locator("mjx-container").count() == 0
+    page.evaluate("drawFrames()")
+    page.locator("mjx-container").first.wait_for()
+    page.close()
+
+
 # Search, copying, finding the way
 
 

@@ -1,5 +1,16 @@
-// A formula that is wider than the page scrolls by itself: let the keyboard reach it, and only it.
+// Formulas: the text is seen before they are set, and the keyboard scrolls one wider than the page.
 {
+  const frame = () => new Promise(requestAnimationFrame);
+  if (window.MathJax) {
+    window.MathJax.startup = {
+      pageReady: async () => {
+        await frame(); // before the first paint
+        await frame(); // after it
+        return window.MathJax.startup.defaultPageReady();
+      },
+    };
+  }
+
   const check = () => {
     for (const formula of document.querySelectorAll("mjx-container[display='true']")) {
       if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
