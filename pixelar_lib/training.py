@@ -114,18 +114,13 @@ def fit(
     _check_data(model, inputs, labels, held_out, held_out_labels)
     afresh = _starts_afresh(model, initialize, checkpoint)
     recipe = asdict(settings) | {"seed": generator.initial_seed(), "device": device.type}
-    recipe |= _fingerprints(model, inputs, labels, held_out, held_out_labels)
-    recipe["weights"] = None if afresh else fingerprint(*model.state_dict().values())
+    recipe |= _fingerprints(model, afresh, inputs, labels, held_out, held_out_labels)
     distributed.check_alike(recipe)
     file = None if checkpoint is None else Checkpoint(checkpoint, model, recipe)
     saved = file and file.read(settings.steps)
     with training_alone(model), _own_randomness(generator, device):
         chosen_at = _batches(len(inputs), settings, generator)
-        if afresh and saved is None:
-            draw_weights(model.cpu())
-        model.to(device)
-        state = Training(model, settings, generator, device)
-        first = 0 if saved is None else file.restore(saved, state.restore)
+        state, first = _begin(model, settings, generator, device, afresh, file, saved)
         model._trained_by = "fit" if checkpoint is None else str(checkpoint)
         loss_of = distributed.shared_loss(model)
         begin = time.perf_counter() - state.history.seconds
@@ -133,12 +128,24 @@ def fit(
             batch = _batch(model, inputs, labels, chosen_at(step), generator)
             state.one_step(step, loss_of, batch)
             state.history.seconds = time.perf_counter() - begin
-            last = step + 1 == settings.steps
-            if last or (step + 1) % settings.eval_every == 0:
+            if _is_due(step, settings.eval_every, settings.steps):
                 state.look(step + 1, held_out, held_out_labels)
-            if file and (last or (step + 1) % checkpoint_every == 0):
+            if file and _is_due(step, checkpoint_every, settings.steps):
                 file.write(step + 1, state.parts())
     return state.history
+
+
+def _begin(model, settings, generator, device, afresh, file, saved) -> tuple[Training, int]:
+    """Return the state of a training, restored from what was saved, and the steps done."""
+    if afresh and saved is None:
+        draw_weights(model.cpu())
+    state = Training(model.to(device), settings, generator, device)
+    return state, 0 if saved is None else file.restore(saved, state.restore)
+
+
+def _is_due(step: int, every: int, steps: int) -> bool:
+    """Say whether something is to be done after this step; after the last one, it is."""
+    return (step + 1) % every == 0 or step + 1 == steps
 
 
 def _starts_afresh(model: nn.Module, initialize: bool | None, checkpoint) -> bool:
@@ -156,14 +163,15 @@ def _starts_afresh(model: nn.Module, initialize: bool | None, checkpoint) -> boo
     return initialize is not False
 
 
-def _fingerprints(model, inputs, labels, held_out, held_out_labels) -> dict:
-    """Return what tells data, and the way it is prepared, from other data and other ways."""
+def _fingerprints(model, afresh, inputs, labels, held_out, held_out_labels) -> dict:
+    """Return what tells data, the way it is prepared, and weights to go on from, from others."""
     few_labels = None if labels is None else labels[:FEW]
     prepared = model.prepare(inputs[:FEW], few_labels, torch.Generator("cpu").manual_seed(0))
     return {
         "data": fingerprint(inputs, labels),
         "prepared": fingerprint(*prepared),
         "held_out": fingerprint(held_out, held_out_labels),
+        "weights": None if afresh else fingerprint(*model.state_dict().values()),
     }
 
 
