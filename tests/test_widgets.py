@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from functools import cache, partial
 
 import pytest
 import torch
@@ -62,6 +63,24 @@ def make_temperature():
     return widgets.explore_temperature(some_logits())
 
 
+@cache
+def figure_of(make, **values):
+    """Draw what an explorer shows at some values, once for all tests."""
+    return draw_of(make)(**values)
+
+
+@cache
+def draw_of(make):
+    return make()._draw
+
+
+def remembering(make):
+    """Return an explorer that draws no figure that a test has drawn before."""
+    explorer = make()
+    explorer._draw = partial(figure_of, make)
+    return explorer
+
+
 each_explorer = pytest.mark.parametrize("make", [make_bins, make_context, make_temperature])
 
 
@@ -90,13 +109,13 @@ def test_the_picture_follows_each_slider(make):
 
 
 @each_explorer
-def test_a_slider_moves_the_figure_when_it_is_let_go(make):
+def test_a_slider_moves_the_figure_when_it_is_let_go(make, unrendered):
     assert all(not slider.continuous_update for slider in make().sliders.values())
 
 
 @each_explorer
 def test_one_bundle_holds_the_widget_and_what_stands_in_for_it(make, unrendered):
-    explorer = make()
+    explorer = remembering(make)
     bundle = explorer._repr_mimebundle_(include=None, exclude=None)
     assert set(bundle) == {"text/plain", "text/html", VIEW}
     assert bundle[VIEW]["model_id"] == explorer.model_id
@@ -117,7 +136,7 @@ def test_a_page_without_a_kernel_has_the_widgets_pictures(make):
 
 @each_explorer
 def test_a_page_without_a_kernel_has_what_the_widget_shows_at_each_stop(make, unrendered):
-    explorer = make()
+    explorer = remembering(make)
     page = Page(explorer._repr_mimebundle_()["text/html"])
     assert [slider["label"] for slider in page.sliders] == [
         slider.description for slider in explorer.sliders.values()
@@ -133,7 +152,7 @@ def test_a_page_without_a_kernel_has_what_the_widget_shows_at_each_stop(make, un
 
 @each_explorer
 def test_a_page_without_a_kernel_begins_where_the_widget_is(make, unrendered):
-    explorer = make()
+    explorer = remembering(make)
     for slider in explorer.sliders.values():
         slider.value = slider.max
     page = Page(explorer._repr_mimebundle_()["text/html"])
@@ -225,7 +244,7 @@ def test_explore_temperature_at_every_temperature(unrendered):
         )
 
 
-def test_explore_temperature_0_leaves_one_bar():
+def test_explore_temperature_0_leaves_one_bar(unrendered):
     explorer = make_temperature()
     explorer.sliders["temperature"].value = 0
     heights = [bar.get_height() for bar in explorer.figure.axes[0].containers[0]]
