@@ -36,6 +36,7 @@ EPOCHS = 15
 FAST_FIT = {"steps": 200, "learning_rate": 4e-3, "warmup_steps": 20}
 NUM_DRAWN = 1024
 BATCH = 64  # images that the PixelCNN draws at once
+SQUARE = 2048  # rows and columns of the largest matrices that are multiplied
 PRODUCTS = 1_000_000_000  # multiplications in one timing of a matrix product
 
 
@@ -223,7 +224,7 @@ def drawing_with_pixelcnn() -> dict:
 def products() -> dict:
     """Measure this machine's rate of matrix products, and what they cost a drawn image."""
     rates = {}
-    for rows, inner, columns in ((2048, 2048, 2048), (NUM_DRAWN, 256, 256), (NUM_DRAWN, 256, 16)):
+    for rows, inner, columns in ((SQUARE,) * 3, (NUM_DRAWN, 256, 256), (NUM_DRAWN, 256, 16)):
         left, right = torch.randn(rows, inner), torch.randn(inner, columns)
         repeats = max(3, PRODUCTS // (rows * inner * columns))
         times = []

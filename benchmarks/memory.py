@@ -14,11 +14,12 @@ from pixelar_lib.training import fit
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def peak_of_training(source: str) -> dict:
-    """Train for 500 steps on all training images.
+def peak_of_training(source: str, steps: int = 500) -> dict:
+    """Train for a while on all training images.
 
     Args:
         source: "full" or "bundled", as for `load_mnist`.
+        steps: Steps of the training.
 
     Returns:
         The peak of the memory above what it was with the images loaded, in MiB, or None where
@@ -32,7 +33,7 @@ def peak_of_training(source: str) -> dict:
     if CLEAR.exists():
         CLEAR.write_text("5")  # the peak counts from here
         before = kibibytes("VmRSS")
-    fit(model, tokens, steps=500, device="cpu", progress=False)
+    fit(model, tokens, steps=steps, device="cpu", progress=False)
     if CLEAR.exists():
         figures["mebibytes"] = round((kibibytes("VmHWM") - before) / 1024)
     return figures

@@ -8,6 +8,7 @@ to take about as long as the first variant's; the record says how long each one 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ from experiments.trainables import Wrapped
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelCNN, PixelModel
-from pixelar_lib.models.pixelcnn import VerticalConv
+from pixelar_lib.models.pixelcnn import SIDE, VerticalConv
 from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
 
@@ -108,7 +109,8 @@ class Depthwise(VerticalConv):
     """A vertical convolution in two steps: each channel by itself, then across them."""
 
     def __init__(self, channels: int, dilation: int) -> None:
-        super().__init__(channels, 2, dilation, groups=channels)
+        size = 2, 2 * SIDE + 1  # as a block's; its own constructor knows no groups
+        nn.Conv2d.__init__(self, channels, channels, size, dilation=dilation, groups=channels)
         self.across = nn.Linear(channels, channels)
 
     def forward(self, x, state=None):
@@ -131,12 +133,12 @@ def with_plain_memory(model: PixelCNN) -> PixelCNN:
     """Keep weights and the convolutions' inputs in torch's plain order, not channels last."""
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
-            layer.register_forward_pre_hook(_plain)
+            layer._conv_forward = partial(_plain_conv, layer._conv_forward)
     return model.to(memory_format=torch.contiguous_format)
 
 
-def _plain(layer, inputs):  # (N, H, W, C), in memory as (N, C, H, W)
-    return (inputs[0].movedim(-1, 1).contiguous().movedim(1, -1), *inputs[1:])
+def _plain_conv(conv, padded, *weights):  # after the padding, which lays out its result anew
+    return conv(padded.contiguous(), *weights)  # (N, C, H, W), in memory, too
 
 
 class Shifted(Wrapped):

@@ -1,6 +1,7 @@
 """Trainings that test_distributed.py runs in one process and, under torchrun, in two.
 
-python -m torch.distributed.run ... tests/distributed_cases.py FOLDER writes FOLDER/RANK.pt.
+torchrun ... tests/distributed_cases.py FOLDER writes FOLDER/RANK.pt, and what the command of
+tiny_recipes.py writes.
 """
 
 import math
@@ -8,56 +9,69 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+import tiny_recipes
 import torch
 from models_under_test import ToyModel, build, labels_for, some_tokens
+from small_trainings import LABELS, Classifier, mlp, seeded, shifted_stripes
 from tiny_recipes import before_step
 
+from experiments.trainables import Redrawing
 from pixelar_lib import distributed
 from pixelar_lib.models import CategoricalPixelPredictor
-from pixelar_lib.quantization import binarize
 from pixelar_lib.training import fit
+from pixelar_lib.zoo import DATA_KINDS
 
+AGAIN = "The command starts again."
 SIZE = (4, 5)
 TOKENS = some_tokens(13, SIZE, 3)
 GREY = some_tokens(13, SIZE, 256).to(torch.uint8)
 
 
-def mlp(dropout=0.0):
-    return CategoricalPixelPredictor(3, 4, 4, 16, dropout)
+def network(dropout=0.0):
+    return mlp(dropout=dropout)
 
 
-# name -> (function that builds a model, arguments of fit); 13 images make batches of 5, 5 and 3
+def redrawing():
+    return Redrawing(build("pixelcnn", num_bins=2), DATA_KINDS["binarized"])
+
+
+# name -> (function that builds what is trained, arguments of fit); 13 images make batches of
+# 5, 5 and 3
 CASES = {
-    "windows": (mlp, {"batch_size": 6}),
-    "windows in uneven shares": (mlp, {"batch_size": 5}),
-    "windows in shuffled epochs": (mlp, {"batch_size": 5, "replacement": False}),
+    "windows": (network, {"batch_size": 6}),
+    "windows in uneven shares": (network, {"batch_size": 5}),
+    "windows in shuffled epochs": (network, {"batch_size": 5, "replacement": False}),
     "pixelcnn": (lambda: build("pixelcnn"), {"batch_size": 5}),
     "labels in shuffled epochs": (
         lambda: build("conditional pixelcnn"),
         {"batch_size": 5, "replacement": False},
     ),
-    "noise": (
-        lambda: build("pixelcnn", num_bins=2),
-        {"tokens": GREY, "transform": binarize, "held_out": None, "batch_size": 5},
+    "noise": (redrawing, {"inputs": GREY, "batch_size": 5}),
+    "no pixel model": (
+        Classifier,
+        {"inputs": shifted_stripes().double(), "labels": LABELS, "batch_size": 5},
     ),
     "toy": (lambda: build("toy"), {"batch_size": 2}),
 }
 
 
-def train(model, *, seed=1, tokens=TOKENS, **arguments):
-    labels = labels_for(model, len(tokens))
-    arguments = {"held_out": TOKENS, "held_out_labels": labels, **arguments}
-    if arguments["held_out"] is None:
-        arguments["held_out_labels"] = None
-    arguments = {"steps": 12, "learning_rate": 0.01, "device": "cpu", **arguments}
-    generator = torch.Generator().manual_seed(seed)
-    history = fit(model, tokens, labels, generator=generator, progress=False, **arguments)
+def train(model, *, seed=1, inputs=TOKENS, labels=None, **arguments):
+    """Train, looking at the same data; return all that must come out alike."""
+    if getattr(model, "num_classes", None):
+        labels = labels_for(model, len(inputs))
+    defaults = {"held_out": inputs, "held_out_labels": labels}
+    defaults |= {"steps": 12, "learning_rate": 0.01, "device": "cpu", "progress": False}
+    generator = seeded(seed)
+    history = fit(model, inputs, labels, generator=generator, **{**defaults, **arguments})
     return {"weights": model.state_dict(), "history": vars(history), "next": generator.get_state()}
 
 
 def run_case(name):
     build_model, arguments = CASES[name]
-    return train(build_model().double(), **arguments)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return train(build_model().double(), **arguments)
 
 
 def error_of(act, *arguments, **named):
@@ -70,52 +84,63 @@ def error_of(act, *arguments, **named):
 
 def errors(folder):
     """Return what each kind of mistake, made in one process or in both, leads to here."""
-    import pytest
-
     damaged = folder / "damaged.pt"
     if distributed.rank() == 0:
         damaged.write_bytes(b"junk")
-    found = {"damaged": error_of(train, mlp(), batch_size=4, checkpoint=damaged)}
-    found["batch of 1"] = error_of(train, mlp(), batch_size=1)
-    found["seeds"] = error_of(train, mlp(), batch_size=4, seed=distributed.rank())
-    found["data"] = error_of(train, mlp(), batch_size=4, tokens=TOKENS.roll(distributed.rank()))
+    found = {"damaged": error_of(train, network(), batch_size=4, checkpoint=damaged)}
+    found["batch of 1"] = error_of(train, network(), batch_size=1)
+    found["seeds"] = error_of(train, network(), batch_size=4, seed=distributed.rank())
+    other = TOKENS.roll(distributed.rank())
+    found["data"] = error_of(train, network(), batch_size=4, inputs=other)
     with pytest.MonkeyPatch.context() as patch:
         original = ToyModel.training_loss
 
-        def bad_in_the_second(self, *arguments):
-            return original(self, *arguments) * (math.nan if distributed.rank() else 1)
+        def bad_in_the_second(self, *batch):
+            return original(self, *batch) * (math.nan if distributed.rank() else 1)
 
         patch.setattr(ToyModel, "training_loss", bad_in_the_second)
         found["not finite"] = error_of(train, ToyModel(3), batch_size=4)
     return found
 
 
+def stop():
+    raise InterruptedError
+
+
 def broken(folder, dropout):
     """Train, be stopped at step 8, and resume; only the first process sees the checkpoint."""
-    import pytest
-
     path = folder / f"of process {distributed.rank()}" / "training.pt"
     arguments = {"batch_size": 5, "checkpoint": path, "checkpoint_every": 3}
     with pytest.MonkeyPatch.context() as patch:
-
-        def stop():
-            raise InterruptedError
-
         before_step(patch, CategoricalPixelPredictor, 8, stop)
-        assert "Interrupted" in error_of(train, mlp(dropout), **arguments)
-    return train(mlp(dropout), **arguments)
+        assert "Interrupted" in error_of(train, network(dropout), **arguments)
+    return train(network(dropout), **arguments)
+
+
+def command(folder):
+    """Run the command, be stopped at step 8, and run it again; both processes use the folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        tiny_recipes.arrange(patch, folder)
+        train = tiny_recipes.train.train
+        recipe = "tiny-mlp", tiny_recipes.RECIPES["tiny-mlp"]
+        with pytest.MonkeyPatch.context() as inner:
+            before_step(inner, CategoricalPixelPredictor, 8, stop)
+            assert "Interrupted" in error_of(train, *recipe)
+        distributed.from_first(lambda: print(AGAIN, file=sys.stderr, flush=True))
+        train(*recipe)
 
 
 def main():
     folder = Path(sys.argv[1])
     with distributed.processes():
         results = {name: run_case(name) for name in CASES}
-        results["float32"] = train(mlp(), batch_size=5)
+        results["float32"] = train(network(), batch_size=5)
         results["bfloat16"] = train(build("pixelcnn"), batch_size=5, precision="bfloat16")
         for dropout in (0.0, 0.25):
-            results[f"whole {dropout}"] = train(mlp(dropout), batch_size=5)
+            results[f"whole {dropout}"] = train(network(dropout), batch_size=5)
             results[f"broken {dropout}"] = broken(folder / str(dropout), dropout)
         results["errors"] = errors(folder)
+        command(folder / "command")
         torch.save(results, folder / f"{os.environ['RANK']}.pt")
 
 

@@ -12,10 +12,8 @@ import yaml
 
 MODULE_ORDER = [
     *("runtime", "data", "quantization", "context", "models", "evaluation", "distributed"),
+    *("checkpoint", "optimization", "trainable", "training_state", "training"),
     *(
-        "checkpoint",
-        "optimization",
-        "training",
         "known",
         "next_token",
         "sampling",

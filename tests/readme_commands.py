@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 README = Path(__file__).parent.parent / "README.md"
@@ -40,3 +41,10 @@ def replaced(words, **values):
         f"{name}={options[name]}" if name in options else word
         for name, word in zip(names, words, strict=True)
     ]
+
+
+def torchrun(*arguments):
+    """Return the README's command for one machine, with two processes of a script."""
+    words = replaced(command("torchrun", "--standalone"), nproc_per_node=2)
+    words = words[1 : words.index("-m")]
+    return [sys.executable, "-m", "torch.distributed.run", *words, *map(str, arguments)]

@@ -1,11 +1,13 @@
 """The benchmark does what it says on both sides, and its arithmetic is right."""
 
+from functools import partial
+
 import pytest
 import torch
 from models_under_test import some_tokens
 
 from benchmarks import __main__ as bench
-from benchmarks import drawing
+from benchmarks import drawing, memory
 from benchmarks.reference import draw_one_by_one, train_epochs, windows_one_by_one
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import CategoricalPixelPredictor
@@ -38,10 +40,25 @@ def test_the_reference_draws_from_the_same_distribution():
     torch.testing.assert_close(*shares, rtol=0, atol=0.05)
 
 
+class Clock:
+    """Stands for the module `time`: the work itself says how many seconds have passed."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
 def test_both_sides_are_timed_in_turn_and_per_piece(monkeypatch):
-    clock, calls = iter(range(0, 1000, 6)), []
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
-    sides = [lambda: calls.append("reference"), lambda: calls.append("library")]
+    clock, calls = Clock(), []
+    monkeypatch.setattr(bench, "time", clock)
+
+    def work(side):
+        calls.append(side)
+        clock.now += 6
+
+    sides = [partial(work, side) for side in ("reference", "library")]
     row = bench.in_turn("work", *sides, repeats=3, units=(2, 12))
     assert calls == ["reference", "library"] * 4  # the first pair is not timed
     assert row["seconds"] == {"reference": [3.0] * 3, "library": [0.5] * 3}
@@ -57,6 +74,7 @@ def test_ratios_are_those_of_pairs():
 
 def test_products_cost_what_their_rate_says(monkeypatch):
     monkeypatch.setattr(bench, "PRODUCTS", 1000)
+    monkeypatch.setattr(bench, "SQUARE", 64)
     found = bench.products()
     rates = found["gigaflops"]
     wide, narrow = (2 * 256 * n / rates[f"1024 x 256 x {n}"] / 1e9 for n in (256, 16))
@@ -70,12 +88,14 @@ def test_a_small_run_of_everything(monkeypatch):
     monkeypatch.setattr(bench, "products", lambda: {"seconds_per_image": 1e-4})
     monkeypatch.setattr(bench, "FAST_FIT", {"steps": 30, "batch_size": 8})
     monkeypatch.setattr(bench, "draw_one_by_one", lambda model: draw_one_by_one(model, 3, 3))
-    tokens = {split: bench.load_tokens(split, "bundled")[:256] for split in ("train", "test")}
+    once = partial(bench.in_turn, repeats=1)
+    monkeypatch.setattr(bench, "in_turn", lambda *work, repeats, **more: once(*work, **more))
+    tokens = {split: bench.load_tokens(split, "bundled")[:32] for split in ("train", "test")}
     tokens["validation"] = tokens["test"]
     rows = [*bench.rows(tokens, epochs=1)]
     assert [row["name"].split(",")[0] for row in rows] == [
         *("cutting 2", "training", "drawing an image", "drawing one image"),
-        *("drawing an image", "drawing one image", "evaluating 256 images"),
+        *("drawing an image", "drawing one image", "evaluating 32 images"),
         "drawing a pixel of 2 images",
     ]
     assert all(row["ratio"] > 0 for row in rows)
@@ -87,6 +107,13 @@ def test_a_small_run_of_everything(monkeypatch):
     assert all(bench.line(row) for row in rows)
 
 
+def test_memory_of_a_training_is_told_with_its_images():
+    figures = memory.peak_of_training("bundled", steps=2)
+    assert (figures["num_images"], figures["windows"]) == (10_000, 7_840_000)
+    assert figures["mebibytes"] is None or 0 <= figures["mebibytes"] < 300
+
+
+@pytest.mark.slow  # a process of its own, and 500 steps
 def test_memory_is_measured_above_the_images():
     figures = bench.memory_of_training("bundled")
     assert (figures["num_images"], figures["windows"]) == (10_000, 7_840_000)
@@ -94,9 +121,13 @@ def test_memory_is_measured_above_the_images():
 
 
 def test_time_to_draw_is_the_median_after_an_untimed_drawing(monkeypatch):
-    times = iter([0, 90, 100, 101, 200, 203, 300, 302, 400, 409, 500, 502])
-    monkeypatch.setattr(drawing.time, "perf_counter", lambda: next(times))
-    batches = []
-    monkeypatch.setattr(drawing, "sample", lambda model, batch: batches.append(batch))
+    clock, batches, seconds = Clock(), [], iter([90, 1, 3, 2, 9, 2])
+    monkeypatch.setattr(drawing, "time", clock)
+
+    def sample(model, batch):
+        batches.append(batch)
+        clock.now += next(seconds)
+
+    monkeypatch.setattr(drawing, "sample", sample)
     assert drawing.time_to_draw("post-mlp-k16", 3) == 2
     assert batches == [3] * 6

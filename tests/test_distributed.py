@@ -1,6 +1,5 @@
 """Two processes train as one: the same weights and losses, one writer, and no waiting for ever."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,11 +7,15 @@ from pathlib import Path
 
 import distributed_cases as cases
 import pytest
+import readme_commands
 import torch
 from models_under_test import MODELS, build, labels_for, some_tokens
-from test_train_recipe import run, without_times
+from small_trainings import LABELS, Classifier, seeded, shifted_stripes
+from tiny_recipes import files_in, record_in, run, weights_file, without_times
 
+from experiments.trainables import Redrawing
 from pixelar_lib import distributed, training
+from pixelar_lib.zoo import DATA_KINDS
 
 TESTS = Path(__file__).parent
 RANKS = (0, 1)
@@ -25,8 +28,7 @@ two_processes = pytest.mark.skipif(
 
 def torchrun(*arguments, **environment):
     """Run a script of this folder in two processes; return its exit status and what it printed."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--local-addr=localhost", "--nproc-per-node=2", *map(str, arguments)]
+    command = readme_commands.torchrun(*arguments)
     settings = {"OMP_NUM_THREADS": "1", "PIXELAR_DEVICE": "cpu", "GLOO_SOCKET_IFNAME": "lo"}
     paths = os.pathsep.join([str(TESTS.parent), *sys.path])
     environment = {**os.environ, **settings, "PYTHONPATH": paths, **environment}
@@ -41,12 +43,18 @@ def torchrun(*arguments, **environment):
 
 
 @pytest.fixture(scope="module")
-def of_two(tmp_path_factory):
-    """What each of two processes got from all of distributed_cases.py."""
+def run_of_two(tmp_path_factory):
+    """The folder that two processes filled with all of distributed_cases.py; what they printed."""
     folder = tmp_path_factory.mktemp("of two")
-    status, printed = torchrun("distributed_cases.py", folder)
+    status, printed = torchrun("distributed_cases.py", folder, TQDM_DISABLE="")
     assert status == 0, printed
-    return [torch.load(folder / f"{rank}.pt") for rank in RANKS]
+    return folder, printed
+
+
+@pytest.fixture(scope="module")
+def of_two(run_of_two):
+    """What each of two processes got from each case."""
+    return [torch.load(run_of_two[0] / f"{rank}.pt") for rank in RANKS]
 
 
 def assert_same(found, expected, **tolerances):
@@ -68,7 +76,7 @@ def test_two_processes_train_as_one_does(of_two, name):
 
 @two_processes
 def test_numbers_of_32_bits_are_rounded_a_little_differently(of_two):
-    expected = cases.train(cases.mlp(), batch_size=5)
+    expected = cases.train(cases.network(), batch_size=5)
     for found in of_two:  # measured: equal within 1.2e-7
         assert_same(found["float32"], expected, rtol=0, atol=1e-6)
 
@@ -93,7 +101,7 @@ def test_after_a_break_both_go_on_from_the_file_of_the_first(of_two, dropout):
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        ("damaged", "ValueError: checkpoint .* is truncated or no checkpoint"),
+        ("damaged", "ValueError: checkpoint .* is truncated, damaged .* or none at all"),
         ("batch of 1", "ValueError: a batch of 1 cannot be shared by 2 processes"),
         ("seeds", "ValueError: .*must train alike.*'seed': 0.*'seed': 1"),
         ("data", "ValueError: .*must train alike"),
@@ -108,6 +116,18 @@ def test_a_mistake_of_one_process_stops_both_alike(of_two, mistake, message):
         raise AssertionError(first)
 
 
+@two_processes
+def test_command_goes_on_after_a_break_to_one_record_of_one_process(
+    run_of_two, tmp_path, monkeypatch
+):
+    folder, printed = run_of_two
+    assert printed.count("seed 0: test") == 1
+    _, again = printed.split(cases.AGAIN)
+    assert again.count(" 6/12") == 1  # one progress bar, from where the training was
+    assert_written_as_by_one(folder / "command", *run(monkeypatch, tmp_path, "tiny-mlp"))
+
+
+@pytest.mark.slow  # three starts of two processes
 @two_processes
 def test_command_goes_on_after_kills_to_one_record_of_one_process(tmp_path, monkeypatch):
     whole, assets = run(monkeypatch, tmp_path / "one", "tiny-mlp")
@@ -124,14 +144,19 @@ def test_command_goes_on_after_kills_to_one_record_of_one_process(tmp_path, monk
     status, printed = torchrun(*arguments, TQDM_DISABLE="")
     assert status == 0, printed
     assert printed.count("seed 0: test") == 1
-    assert printed.count(" 6/12") == 1  # one progress bar, from where the training was
+    assert printed.count(" 6/12") == 1
+    assert_written_as_by_one(folder, whole, assets)
+
+
+def assert_written_as_by_one(folder, whole, assets):
+    """Compare what two processes wrote with what one did."""
     assert os.listdir(folder / "checkpoints") == []
-    assert sorted(os.listdir(folder / "assets")) == sorted(os.listdir(assets))
-    record = json.loads((folder / "assets" / "tiny-mlp.json").read_text())
+    assert files_in(folder / "assets") == files_in(assets)
+    record = record_in(folder / "assets", "tiny-mlp")
     assert record["machine"].pop("processes") == 2 and whole["machine"].pop("processes") == 1
     record["machine"].pop("threads"), whole["machine"].pop("threads")
     assert_records_agree(without_times(record), without_times(whole))
-    name = "tiny-mlp.safetensors"
+    name = weights_file("tiny-mlp")
     assert (folder / "assets" / name).read_bytes() == (assets / name).read_bytes()
 
 
@@ -153,20 +178,47 @@ def assert_records_agree(found, expected):
 # The parts, in one process
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in MODELS if build(name).num_parameters and "uniform" not in name]
-)
-def test_shares_of_a_batch_add_up_to_its_loss(name):
-    model = build(name).double()
-    tokens, generators = some_tokens(5, (4, 5), 3), []
+def prepared(name):
+    """Return what trains, in double precision, and a batch of five that it has prepared."""
+    if name == "no pixel model":
+        model, inputs, labels = Classifier(), shifted_stripes()[:5].double(), LABELS[:5]
+    elif name == "noise":
+        model = Redrawing(build("pixelcnn", num_bins=2), DATA_KINDS["binarized"])
+        inputs, labels = some_tokens(5, (4, 5), 256).to(torch.uint8), None
+    else:
+        model, inputs = build(name), some_tokens(5, (4, 5), 3)
+        labels = labels_for(model, 5)
+    return model.double(), model.prepare(inputs, labels, seeded(2))
 
-    def loss_of(*share):
-        generators.append(torch.Generator().manual_seed(2))
-        return model.training_loss(tokens, labels_for(model, 5), generators[-1], *share)
 
-    parts = 2 * loss_of(slice(0, 2)) + 3 * loss_of(slice(2, 5))
-    torch.testing.assert_close(parts / 5, loss_of())
-    assert all(torch.equal(one.get_state(), generators[0].get_state()) for one in generators)
+TRAINED = [name for name in MODELS if build(name).num_parameters] + ["noise", "no pixel model"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", TRAINED)
+def test_shares_of_a_prepared_batch_add_up_to_its_loss(name, number, monkeypatch):
+    model, batch = prepared(name)
+    assert {len(part) for part in batch} == {5}
+    monkeypatch.setattr(distributed, "num_processes", lambda: number)
+    rows, losses = [], []
+
+    def seen(*share):
+        rows.append(share)
+        return model.training_loss(*share)
+
+    for rank in range(number):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        losses.append(distributed._share_of(seen)(*batch))
+    torch.testing.assert_close(sum(losses) / number, model.training_loss(*batch))
+    for part, shares in zip(batch, zip(*rows, strict=True), strict=True):
+        assert torch.equal(torch.cat(shares), part)  # each row in one share, all parts alike
+
+
+def test_a_batch_smaller_than_the_processes_is_refused(monkeypatch):
+    monkeypatch.setattr(distributed, "num_processes", lambda: 6)
+    model, batch = prepared("no pixel model")
+    with pytest.raises(ValueError, match="a batch of 5 cannot be shared by 6 processes"):
+        distributed._share_of(model.training_loss)(*batch)
 
 
 def test_without_torchrun_there_is_one_process():

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from models_under_test import MODELS, build, labels_for, some_tokens
+from small_trainings import seeded
 
 from pixelar_lib import sampling
 from pixelar_lib.context import neighbourhood, raster, windows
@@ -34,10 +35,6 @@ def network(context, num_bins=16, **arguments):
 
 def needs(what, is_there):
     return pytest.mark.skipif(not is_there, reason=f"needs {what}")
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def digits_like(num_images, num_bins=16):
@@ -71,23 +68,32 @@ def test_windows_that_differ_in_one_place_are_told_apart(num_values, length):
     assert len(first) == length + 1
 
 
+class FromApple(torch.Tensor):
+    """Says that it can go back to an Apple GPU."""
+
+    def to(self, device):
+        assert device.type == "mps"
+        return self.as_subclass(OnApple)
+
+
 class OnApple(torch.Tensor):
     """Says that it is on an Apple GPU, whose `unique` compared only 32 bits of a long."""
 
     device = torch.device("mps")
 
     def cpu(self):
-        return self.as_subclass(torch.Tensor)
+        return self.as_subclass(FromApple)
 
     def unique(self, **options):
         return self.cpu().int().unique(**options)
 
 
-def test_apple_gpus_tell_windows_apart_too(monkeypatch):
+def test_apple_gpus_tell_windows_apart_too():
     contexts = some_tokens(50, (1, 10), 17)[:, 0]
     contexts[1] = contexts[0]
-    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: tensor)
-    first, rows = distinct_windows(contexts.as_subclass(OnApple), 17)
+    found = distinct_windows(contexts.as_subclass(OnApple), 17)
+    assert [type(places) for places in found] == [OnApple] * 2
+    first, rows = (places.as_subclass(torch.Tensor) for places in found)
     assert len(first) == 49
     assert torch.equal(contexts[first][rows], contexts)
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from exercise_verdicts import assert_correct, assert_hint
 
 from pixelar_lib.analysis import entropy
 from pixelar_lib.exercises.analysis import (
@@ -12,17 +13,6 @@ from pixelar_lib.exercises.analysis import (
     check_entropy_bits,
     check_image_bits,
 )
-
-
-def assert_hint(verdict, *words):
-    assert not verdict.passed
-    assert repr(verdict).startswith("Not yet. ")
-    assert all(word in verdict.message for word in words), verdict.message
-
-
-def assert_correct(verdict):
-    assert verdict.passed, verdict.message
-    assert repr(verdict).startswith("Correct. ")
 
 
 @pytest.mark.parametrize(

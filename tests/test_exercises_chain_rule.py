@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 import torch
+from exercise_verdicts import assert_correct, assert_hint
 
 from pixelar_lib.exercises.chain_rule import (
     check_count_pictures,
@@ -14,12 +15,6 @@ from pixelar_lib.exercises.chain_rule import (
 from pixelar_lib.sampling import draw
 
 CHECKERS = [check_count_pictures, check_reverse_chain, check_free_numbers, check_sampler]
-
-
-def assert_hint(verdict, *words):
-    assert not verdict.passed
-    assert repr(verdict).startswith("Not yet. ")
-    assert all(word in verdict.message for word in words), verdict.message
 
 
 @pytest.mark.parametrize("check", CHECKERS)
@@ -44,7 +39,7 @@ def count_pixel_by_pixel(height, width, num_bins):
     "answer", [lambda height, width, K: K ** (height * width), count_pixel_by_pixel]
 )
 def test_count_pictures(answer):
-    assert check_count_pictures(answer).passed
+    assert_correct(check_count_pictures(answer))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +84,7 @@ def reverse_whole_tables(joint):
 
 @pytest.mark.parametrize("answer", [reverse_chain, reverse_by_swapping, reverse_whole_tables])
 def test_reverse_chain(answer):
-    assert check_reverse_chain(answer).passed
+    assert_correct(check_reverse_chain(answer))
 
 
 def reverse_without_division(joint):
@@ -141,7 +136,7 @@ def count_contexts(num_bins, num_pixels, k):
     ],
 )
 def test_free_numbers(answer):
-    assert check_free_numbers(answer).passed
+    assert_correct(check_free_numbers(answer))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +176,7 @@ def draw_from_the_whole_table(joint, uniform):
 
 @pytest.mark.parametrize("answer", [draw_patches, draw_from_the_whole_table])
 def test_sampler(answer):
-    assert check_sampler(answer).passed
+    assert_correct(check_sampler(answer))
 
 
 def draw_each_alone(joint, uniform):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from exercise_verdicts import assert_correct, assert_hint
 
 from pixelar_lib.context import neighbourhood, raster, windows
 from pixelar_lib.exercises import context as checkers
@@ -10,8 +11,7 @@ TINY = {(0, 1): [16, 16, 16, 1], (1, 0): [16, 1, 2, 3], (2, 2): [5, 6, 7, 8]}
 
 
 def test_tiny_windows_right():
-    verdict = checkers.check_tiny_windows(TINY)
-    assert verdict.passed, verdict
+    assert_correct(checkers.check_tiny_windows(TINY))
     table = windows(checkers.TINY[None], raster(4), 16)[0]
     as_tensors = {(row, column): table[3 * row + column] for row, column in TINY}
     assert checkers.check_tiny_windows(as_tensors).passed
@@ -29,9 +29,7 @@ def test_tiny_windows_right():
     ],
 )
 def test_tiny_windows_hints(change, hint):
-    verdict = checkers.check_tiny_windows(TINY | change)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(checkers.check_tiny_windows(TINY | change), hint)
 
 
 def test_tiny_windows_that_are_missing_or_no_lists():
@@ -51,8 +49,7 @@ def library(tokens, row, column, k, start):
 
 @pytest.mark.parametrize("my_window", [padded_slice, library])
 def test_my_window_right(my_window):
-    verdict = checkers.check_my_window(my_window)
-    assert verdict.passed, verdict
+    assert_correct(checkers.check_my_window(my_window))
 
 
 def unpadded(tokens, row, column, k, start):
@@ -92,9 +89,7 @@ def one_early(tokens, row, column, k, start):
     ],
 )
 def test_my_window_hints(my_window, hint):
-    verdict = checkers.check_my_window(my_window)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(checkers.check_my_window(my_window), hint)
 
 
 def search(width, up, right):
@@ -105,8 +100,7 @@ def search(width, up, right):
 
 @pytest.mark.parametrize("reach", [lambda width, up, right: up * width - right, search])
 def test_reach_right(reach):
-    verdict = checkers.check_reach(reach)
-    assert verdict.passed, verdict
+    assert_correct(checkers.check_reach(reach))
 
 
 @pytest.mark.parametrize(
@@ -120,9 +114,7 @@ def test_reach_right(reach):
     ],
 )
 def test_reach_hints(reach, hint):
-    verdict = checkers.check_reach(reach)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(checkers.check_reach(reach), hint)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +126,7 @@ def test_reach_hints(reach, hint):
     ],
 )
 def test_neighbourhood_size_right(size):
-    verdict = checkers.check_neighbourhood_size(size)
-    assert verdict.passed, verdict
+    assert_correct(checkers.check_neighbourhood_size(size))
 
 
 @pytest.mark.parametrize(
@@ -150,6 +141,4 @@ def test_neighbourhood_size_right(size):
     ],
 )
 def test_neighbourhood_size_hints(size, hint):
-    verdict = checkers.check_neighbourhood_size(size)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(checkers.check_neighbourhood_size(size), hint)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from exercise_verdicts import assert_correct, assert_hint
 
 from pixelar_lib.exercises.cross_entropy import (
     check_best_constant,
@@ -42,7 +43,7 @@ def right_bits(nats):
     ],
 )
 def test_units(answer):
-    assert check_units(answer).passed
+    assert_correct(check_units(answer))
 
 
 @pytest.mark.parametrize(
@@ -57,9 +58,7 @@ def test_units(answer):
     ],
 )
 def test_units_hints(answer, hint):
-    verdict = check_units(answer)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(check_units(answer), hint)
 
 
 def stable(logits, targets):
@@ -84,7 +83,7 @@ def naive(logits, targets):
 
 @pytest.mark.parametrize("answer", [stable, in_a_loop])
 def test_cross_entropy(answer):
-    assert check_cross_entropy(answer).passed
+    assert_correct(check_cross_entropy(answer))
 
 
 @pytest.mark.parametrize(
@@ -100,9 +99,7 @@ def test_cross_entropy(answer):
     ],
 )
 def test_cross_entropy_hints(answer, hint):
-    verdict = check_cross_entropy(answer)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(check_cross_entropy(answer), hint)
 
 
 def by_descent(counts):
@@ -124,7 +121,7 @@ def by_descent(counts):
     ],
 )
 def test_best_constant(answer):
-    assert check_best_constant(answer).passed
+    assert_correct(check_best_constant(answer))
 
 
 @pytest.mark.parametrize(
@@ -138,9 +135,7 @@ def test_best_constant(answer):
     ],
 )
 def test_best_constant_hints(answer, hint):
-    verdict = check_best_constant(answer)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(check_best_constant(answer), hint)
 
 
 def mode(tokens):
@@ -159,7 +154,7 @@ def mean(tokens):
     ],
 )
 def test_best_guesses(answer):
-    assert check_best_guesses(answer).passed
+    assert_correct(check_best_guesses(answer))
 
 
 @pytest.mark.parametrize(
@@ -173,6 +168,4 @@ def test_best_guesses(answer):
     ],
 )
 def test_best_guesses_hints(answer, hint):
-    verdict = check_best_guesses(answer)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(check_best_guesses(answer), hint)

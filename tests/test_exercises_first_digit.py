@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from exercise_verdicts import assert_correct, assert_hint
 
 from pixelar_lib.exercises.first_digit import check_draw_page, check_keep_left, check_may_matter
 from pixelar_lib.models import CategoricalPixelPredictor
@@ -87,8 +88,7 @@ def raises(*arguments):
     ],
 )
 def test_right_answers(check, answer):
-    verdict = check(answer)
-    assert verdict.passed, verdict.message
+    assert_correct(check(answer))
 
 
 @pytest.mark.parametrize(
@@ -113,13 +113,9 @@ def test_right_answers(check, answer):
     ],
 )
 def test_mistakes_get_their_hint(check, answer, hint):
-    verdict = check(answer)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(check(answer), hint)
 
 
 @pytest.mark.parametrize("check", [check_draw_page, check_keep_left, check_may_matter])
 def test_code_that_raises(check):
-    verdict = check(raises)
-    assert not verdict.passed
-    assert "RuntimeError: not written yet" in verdict.message
+    assert_hint(check(raises), "RuntimeError: not written yet")

@@ -5,14 +5,14 @@ from itertools import pairwise
 
 import pytest
 import torch
+from exercise_verdicts import assert_correct, assert_hint
 
 from pixelar_lib.exercises import model as checkers
 
 
 @pytest.mark.parametrize("first_loss", [math.log, lambda K: -torch.tensor(1 / K).log()])
 def test_first_loss_right(first_loss):
-    verdict = checkers.check_first_loss(first_loss)
-    assert verdict.passed, verdict
+    assert_correct(checkers.check_first_loss(first_loss))
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,7 @@ def test_first_loss_right(first_loss):
     ],
 )
 def test_first_loss_hints(first_loss, hint):
-    verdict = checkers.check_first_loss(first_loss)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(checkers.check_first_loss(first_loss), hint)
 
 
 def shifted(logits):
@@ -42,8 +40,7 @@ def by_logarithms(logits):
 
 @pytest.mark.parametrize("softmax", [shifted, by_logarithms])
 def test_softmax_right(softmax):
-    verdict = checkers.check_softmax(softmax)
-    assert verdict.passed, verdict
+    assert_correct(checkers.check_softmax(softmax))
 
 
 def naive(logits):
@@ -71,9 +68,7 @@ def largest_of_all(logits):
     ],
 )
 def test_softmax_hints(softmax, hint):
-    verdict = checkers.check_softmax(softmax)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(checkers.check_softmax(softmax), hint)
 
 
 def layer_by_layer(K, k, d, h):
@@ -88,8 +83,7 @@ def by_widths(K, k, d, h):
 @pytest.mark.parametrize("count_parameters", [layer_by_layer, by_widths])
 def test_parameter_count_right(count_parameters):
     before = torch.get_rng_state()
-    verdict = checkers.check_parameter_count(count_parameters)
-    assert verdict.passed, verdict
+    assert_correct(checkers.check_parameter_count(count_parameters))
     assert torch.equal(torch.get_rng_state(), before)  # the reader's own draws stay as they were
 
 
@@ -106,9 +100,9 @@ def test_parameter_count_right(count_parameters):
     ],
 )
 def test_parameter_count_hints(error, hint):
-    verdict = checkers.check_parameter_count(lambda *sizes: layer_by_layer(*sizes) + error(*sizes))
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(
+        checkers.check_parameter_count(lambda *sizes: layer_by_layer(*sizes) + error(*sizes)), hint
+    )
 
 
 def looks_ahead(model, tokens, change=lambda model, tokens: (tokens + 1) % model.num_bins):
@@ -138,8 +132,7 @@ def one_at_a_time(model, tokens, first=0, stop=16):
 @pytest.mark.parametrize("answer", [looks_ahead, one_at_a_time])
 def test_looks_ahead_right(answer):
     before = torch.get_rng_state()
-    verdict = checkers.check_looks_ahead(answer)
-    assert verdict.passed, verdict
+    assert_correct(checkers.check_looks_ahead(answer))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -183,6 +176,4 @@ def only_at_the_first_pixel(model, tokens):
     ],
 )
 def test_looks_ahead_hints(answer, hint):
-    verdict = checkers.check_looks_ahead(answer)
-    assert not verdict.passed
-    assert hint in verdict.message
+    assert_hint(checkers.check_looks_ahead(answer), hint)

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from exercise_verdicts import assert_correct, assert_hint
 
 from pixelar_lib.exercises.quantization import (
     check_float_quantizer,
@@ -13,12 +14,6 @@ from pixelar_lib.exercises.quantization import (
 from pixelar_lib.quantization import dequantize, quantize
 
 LEVELS = torch.arange(256, dtype=torch.uint8)
-
-
-def assert_hint(verdict, *words):
-    assert not verdict.passed
-    assert repr(verdict).startswith("Not yet. ")
-    assert all(word in verdict.message for word in words), verdict.message
 
 
 @pytest.mark.parametrize(
@@ -45,9 +40,7 @@ def count_by_edges(num_bins):
 
 @pytest.mark.parametrize("answer", [count_with_bincount, count_by_edges])
 def test_levels_per_bin(answer):
-    verdict = check_levels_per_bin(answer)
-    assert verdict.passed
-    assert repr(verdict).startswith("Correct. ")
+    assert_correct(check_levels_per_bin(answer))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +70,7 @@ def largest_in_plain_python(num_bins):
 
 @pytest.mark.parametrize("answer", [largest_by_trying, largest_in_plain_python])
 def test_largest_error(answer):
-    assert check_largest_error(answer).passed
+    assert_correct(check_largest_error(answer))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +99,7 @@ def quantize_in_double(x, num_bins):
 
 @pytest.mark.parametrize("answer", [quantize_through_levels, quantize_in_double, quantize])
 def test_float_quantizer(answer):
-    assert check_float_quantizer(answer).passed
+    assert_correct(check_float_quantizer(answer))
 
 
 @pytest.mark.parametrize(

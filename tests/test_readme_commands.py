@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -72,11 +71,8 @@ def test_torchrun_starts_where_the_machines_own_name_does_not_resolve(
     where_no_name_resolves, tmp_path
 ):
     (tmp_path / "hello.py").write_text(HELLO)
-    words = readme_commands.command("torchrun", "--standalone")
-    words = readme_commands.replaced(words, nproc_per_node=2)
-    words = [sys.executable, "-m", "torch.distributed.run", *words[1 : words.index("-m")]]
     done = subprocess.run(
-        [*where_no_name_resolves, *words, str(tmp_path / "hello.py")],
+        [*where_no_name_resolves, *readme_commands.torchrun(tmp_path / "hello.py")],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -15,6 +15,7 @@ from models_under_test import (
     pixel_probabilities,
     some_tokens,
 )
+from small_trainings import seeded
 
 from pixelar_lib import sampling
 from pixelar_lib.models import CategoricalPixelPredictor, PixelModel
@@ -22,10 +23,6 @@ from pixelar_lib.sampling import draw, next_token_distribution, sample, sample_w
 
 SIZE = (4, 5)
 each_model = pytest.mark.parametrize("name", MODELS)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def sharp_model(num_classes=None):

@@ -2,42 +2,25 @@
 
 import json
 import os
-import sys
 from dataclasses import asdict
 
 import pytest
 import safetensors.torch
 import tiny_recipes
 import torch
+from small_trainings import Killed
+from tiny_recipes import files_in, record_file, run, weights_file, without_times
 
-from experiments import train
+from experiments.trainables import FixedWindows
 from pixelar_lib import runtime, zoo
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN
 
 
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-def run(monkeypatch, folder, name):
-    """Train a tiny recipe and return its record and the folder of assets."""
-    tiny_recipes.arrange(monkeypatch, folder)
-    monkeypatch.setattr(sys, "argv", ["train", name])
-    train.main()
-    assets = folder / "assets"
-    return json.loads((assets / f"{name}.json").read_text()), assets
-
-
-def without_times(record):
-    runs = [{key: run[key] for key in run if key != "seconds"} for run in record["runs"]]
-    return {**record, "runs": runs}
-
-
 def test_record_and_weights_are_written_and_the_checkpoint_is_gone(tmp_path, monkeypatch, capsys):
     record, assets = run(monkeypatch, tmp_path, "tiny-mlp")
-    files = ["SHA256SUMS", "tiny-mlp.json", "tiny-mlp.safetensors"]
-    assert sorted(os.listdir(assets)) == files
+    files = ["SHA256SUMS", record_file("tiny-mlp"), weights_file("tiny-mlp")]
+    assert files_in(assets) == files
     assert os.listdir(tmp_path / "checkpoints") == []
     recipe = json.loads(json.dumps(asdict(tiny_recipes.RECIPES["tiny-mlp"])))
     assert {key: record[key] for key in recipe} == recipe
@@ -52,12 +35,13 @@ def test_recorded_figures_are_those_of_the_stored_weights(tmp_path, monkeypatch)
     record, assets = run(monkeypatch, tmp_path, "tiny-mlp")
     with monkeypatch.context() as patch:
         patch.setattr(runtime, "ASSETS", assets)
-        content = runtime.read_asset("tiny-mlp.safetensors")  # its hash is in the list, too
+        content = runtime.read_asset(weights_file("tiny-mlp"))  # its hash is in the list, too
     stored = safetensors.torch.load(content)
     assert {value.dtype for value in stored.values()} == {torch.float16}
     model = zoo.build_model(record["model"], record["arguments"])
     zoo.load_weights(model, stored, "tiny-mlp")
-    for split, part in [("validation", "validation"), ("test", "test"), ("test", "test_bundled")]:
+    for part in ("validation", "test", "test_bundled", "test_200"):
+        split = part.partition("_")[0]
         tokens = zoo.to_tokens(tiny_recipes.few_digits(split).images, model.num_bins)
         found = evaluate(model, tokens)
         assert record["runs"][0][part]["nats_per_pixel"] == pytest.approx(found.nats_per_pixel)
@@ -70,7 +54,7 @@ def test_recorded_figures_are_those_of_the_stored_weights(tmp_path, monkeypatch)
         ("tiny-mlp", CategoricalPixelPredictor, 2),  # before the first checkpoint
         ("tiny-mlp", CategoricalPixelPredictor, 8),
         ("tiny-binary", PixelCNN, 8),
-        ("tiny-windows", train.FixedWindows, 20),  # in the second of two seeds
+        ("tiny-windows", FixedWindows, 20),  # in the second of two seeds
     ],
 )
 def test_killed_training_resumes_to_the_same_record_and_weights(
@@ -89,14 +73,14 @@ def test_killed_training_resumes_to_the_same_record_and_weights(
     assert without_times(record) == without_times(expected)
     assert [only["seed"] for only in record["runs"]] == [*tiny_recipes.RECIPES[name].seeds]
     assert all(only["seconds"] > 0 for only in record["runs"])
-    assert sorted(os.listdir(resumed)) == sorted(os.listdir(assets))
-    for weights in assets.glob("*.safetensors"):
-        assert (resumed / weights.name).read_bytes() == weights.read_bytes()
+    assert files_in(resumed) == files_in(assets)
+    for weights in (name for name in files_in(assets) if name.startswith("weights/")):
+        assert (resumed / weights).read_bytes() == (assets / weights).read_bytes()
 
 
 def test_weights_that_do_not_ship_are_not_written(tmp_path, monkeypatch):
     _, assets = run(monkeypatch, tmp_path, "tiny-binary")
-    assert sorted(os.listdir(assets)) == ["SHA256SUMS", "tiny-binary.json"]
+    assert files_in(assets) == ["SHA256SUMS", record_file("tiny-binary")]
 
 
 def test_unknown_name_is_answered_with_those_there_are(tmp_path, monkeypatch, capsys):

@@ -15,7 +15,18 @@ import pytest
 import torch
 from models_under_test import ToyModel, build, labels_for, some_tokens
 from reader_settings import SETTINGS
-from small_trainings import HELD_OUT, LABELS, SIZE, STRIPES, mlp, same_weights, seeded, train
+from small_trainings import (
+    HELD_OUT,
+    LABELS,
+    SIZE,
+    STRIPES,
+    Classifier,
+    mlp,
+    same_weights,
+    seeded,
+    shifted_stripes,
+    train,
+)
 from torch import nn
 
 from experiments.ablations import Shifted
@@ -307,33 +318,6 @@ def test_attention_is_drawn_anew_as_a_whole():
 
 
 # What else can be trained: whatever keeps the protocol
-
-
-class Classifier(nn.Module):
-    """Tells which stripes it sees; no pixel model, and its inputs are greys."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(20, 3)
-
-    def check_input(self, images, labels=None):
-        if not images.is_floating_point() or labels is None:
-            raise ValueError("give greys and labels")
-
-    def prepare(self, images, labels, generator):
-        return images + 0.01 * torch.rand(images.shape, generator=generator), labels
-
-    def training_loss(self, images, labels):
-        return nn.functional.cross_entropy(self.layer(images.flatten(1)), labels)
-
-    def held_out_loss(self, images, labels=None):
-        logits = self.layer(images.flatten(1))
-        return nn.functional.cross_entropy(logits, labels, reduction="none")
-
-
-def shifted_stripes():
-    """Return float images (12, 4, 5) that differ by label, values from 0 to below 1."""
-    return torch.stack([STRIPES[0].roll(int(label), 1) for label in LABELS]) / 3
 
 
 def test_a_classifier_of_floats_is_trained_by_the_same_loop():

@@ -8,7 +8,7 @@ import torch
 from explorer_page import Page
 from matplotlib.colors import to_hex
 
-from pixelar_lib import widgets
+from pixelar_lib import static_explorer, widgets
 from pixelar_lib.analysis import entropy, quantization_error
 from pixelar_lib.context import neighbourhood, raster
 from pixelar_lib.data import load_mnist
@@ -29,7 +29,20 @@ def every_value(slider):
 @pytest.fixture
 def unrendered(monkeypatch):
     """Leave the picture out, which takes most of the time, where only the figure is looked at."""
-    monkeypatch.setattr(widgets, "png", lambda figure: b"")
+    for module in (widgets, static_explorer):
+        monkeypatch.setattr(module, "png", sketch)
+
+
+def sketch(figure):
+    """Return what a figure shows, without drawing it: texts, images, bars and dots."""
+    shown = [figure.get_suptitle()]
+    for axis in figure.axes:
+        shown += [axis.get_title(), *(text.get_text() for text in axis.texts)]
+        shown += [image.get_array().tolist() for image in axis.images]
+        shown += [patch.get_path().vertices.tolist() for patch in axis.patches]
+        shown += [patch.get_transform().frozen().to_values() for patch in axis.patches]
+        shown += [dots.get_offsets().tolist() for dots in axis.collections]
+    return json.dumps(shown).encode()
 
 
 def some_logits():
@@ -82,7 +95,7 @@ def test_a_slider_moves_the_figure_when_it_is_let_go(make):
 
 
 @each_explorer
-def test_one_bundle_holds_the_widget_and_what_stands_in_for_it(make):
+def test_one_bundle_holds_the_widget_and_what_stands_in_for_it(make, unrendered):
     explorer = make()
     bundle = explorer._repr_mimebundle_(include=None, exclude=None)
     assert set(bundle) == {"text/plain", "text/html", VIEW}
@@ -92,7 +105,18 @@ def test_one_bundle_holds_the_widget_and_what_stands_in_for_it(make):
 
 
 @each_explorer
-def test_a_page_without_a_kernel_has_what_the_widget_shows_at_each_stop(make):
+def test_a_page_without_a_kernel_has_the_widgets_pictures(make):
+    explorer = make()
+    explorer._stops = {name: stops[:1] for name, stops in explorer._stops.items()}
+    page = Page(explorer._repr_mimebundle_()["text/html"])
+    for slider in explorer.sliders.values():
+        slider.value = slider.min
+    assert [picture.png for picture in page.listed] == [explorer.children[-1].value]
+    assert page.shown.png.startswith(PNG)
+
+
+@each_explorer
+def test_a_page_without_a_kernel_has_what_the_widget_shows_at_each_stop(make, unrendered):
     explorer = make()
     page = Page(explorer._repr_mimebundle_()["text/html"])
     assert [slider["label"] for slider in page.sliders] == [
@@ -108,7 +132,7 @@ def test_a_page_without_a_kernel_has_what_the_widget_shows_at_each_stop(make):
 
 
 @each_explorer
-def test_a_page_without_a_kernel_begins_where_the_widget_is(make):
+def test_a_page_without_a_kernel_begins_where_the_widget_is(make, unrendered):
     explorer = make()
     for slider in explorer.sliders.values():
         slider.value = slider.max
@@ -127,21 +151,35 @@ def test_stops_of_the_context_are_each_place_at_the_edges_and_a_few_between():
 # Bins
 
 
-def test_explore_bins_at_every_number_of_bins(unrendered):
-    explorer = make_bins()
-    slider = explorer.sliders["num_bins"]
+def test_explore_bins_at_every_number_of_bins(monkeypatch):
+    grids = []
+    monkeypatch.setattr(widgets.plotting, "image_grid", lambda *given, **_: grids.append(given))
+    monkeypatch.setattr(widgets, "png", lambda figure: b"")
+    slider = make_bins().sliders["num_bins"]
     assert (slider.min, slider.value, slider.max) == (2, 16, 256)
     for num_bins in every_value(slider):
         slider.value = num_bins
+        images, title = grids[-1]
         tokens = quantize(DIGIT, num_bins)
-        title = explorer.figure.get_suptitle()
         assert title.startswith(f"{num_bins} bins: {len(tokens.unique())} of them")
         assert f"error {quantization_error(DIGIT, num_bins):.1f}" in title
+        original, back, lost = images
+        torch.testing.assert_close(original, DIGIT / 255)
+        torch.testing.assert_close(back, dequantize(tokens, num_bins))
+        torch.testing.assert_close(lost, (back - original).abs(), atol=1e-6, rtol=0)
+    assert len(grids) == 256  # as made, then at 2, 3, ... 256
+
+
+def test_explore_bins_shows_three_images_under_their_title(unrendered):
+    explorer = make_bins()
+    for num_bins in (2, 5, 256):
+        explorer.sliders["num_bins"].value = num_bins
+        assert explorer.figure.get_suptitle().startswith(f"{num_bins} bins: ")
         original, back, lost = (
             torch.as_tensor(axis.images[0].get_array().data) for axis in explorer.figure.axes
         )
         torch.testing.assert_close(original, DIGIT / 255)
-        torch.testing.assert_close(back, dequantize(tokens, num_bins))
+        torch.testing.assert_close(back, dequantize(quantize(DIGIT, num_bins), num_bins))
         torch.testing.assert_close(lost, (back - original).abs(), atol=1e-6, rtol=0)
 
 

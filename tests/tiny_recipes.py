@@ -4,9 +4,11 @@ All that `experiments.train` would write goes into the folder; the data are a fe
 `DIE_AT=5` kills the process at its fifth step, `DIE_RANK=1` only the second one of torchrun's.
 """
 
+import json
 import os
 import signal
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ RECIPES = {
         model="PixelCNN",
         arguments={"num_bins": 2, "channels": 4, "dilations": [1]},
         fit=FIT,
-        transform="binarize",
+        data="binarized",
     ),
     "tiny-windows": Recipe(
         "A test.",
@@ -36,6 +38,7 @@ RECIPES = {
 }
 
 
+@lru_cache
 def few_digits(split, source="bundled"):
     digits = data.load_mnist(split)
     return data.Digits(digits.images[:20], digits.labels[:20])
@@ -56,6 +59,37 @@ def arrange(patch, folder):
     patch.setattr(train, "CHECKPOINT_EVERY", 3)
     patch.setattr("experiments.assets.ASSETS", folder / "assets")
     patch.setattr("experiments.assets.SUMS", folder / "assets" / "SHA256SUMS")
+
+
+def run(patch, folder, name):
+    """Train a tiny recipe and return its record and the folder of assets."""
+    arrange(patch, folder)
+    patch.setattr(sys, "argv", ["train", name])
+    train.main()
+    return record_in(folder / "assets", name), folder / "assets"
+
+
+def record_in(assets, name):
+    """Return the record of a training."""
+    return json.loads((assets / record_file(name)).read_text())
+
+
+def record_file(name):
+    return f"records/trainings/{name}.json"
+
+
+def weights_file(name):
+    return f"weights/{name}.safetensors"
+
+
+def files_in(folder):
+    """Return all files below a folder, by their paths, sorted."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def without_times(record):
+    runs = [{key: run[key] for key in run if key != "seconds"} for run in record["runs"]]
+    return {**record, "runs": runs}
 
 
 def before_step(patch, model_class, number, act):

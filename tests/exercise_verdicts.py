@@ -1,0 +1,12 @@
+"""What the tests of all checkers ask of a verdict."""
+
+
+def assert_correct(verdict):
+    assert verdict.passed, verdict.message
+    assert repr(verdict).startswith("Correct. ")
+
+
+def assert_hint(verdict, *words):
+    assert not verdict.passed
+    assert repr(verdict).startswith("Not yet. ")
+    assert all(word in verdict.message for word in words), verdict.message
