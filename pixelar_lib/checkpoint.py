@@ -4,7 +4,7 @@ import io
 import pickle
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from pixelar_lib import distributed
+from pixelar_lib.context import Context
 from pixelar_lib.runtime import check_writable, write_atomically
 
 PARTS = ("model", "optimizer", "generator", "dropout", "history", "recent")
+TORCHS = " (torch)"  # marks settings of torch's layers: another version may have others
 START_AFRESH = "Delete it, or name another file, to train from the start."
 
 
@@ -54,11 +56,13 @@ class Checkpoint:
         torch.save({**self._same, "step": step, **parts}, buffer)
         write_atomically(self.path, lambda temporary: temporary.write_bytes(buffer.getvalue()))
 
-    def read(self, steps: int) -> dict | None:
+    def read(self, steps: int, same_model: bool = False) -> dict | None:
         """Return the step and the parts that the file holds, all of it checked.
 
         Args:
             steps: Steps of the whole training.
+            same_model: Whether this very training gave the model the weights that it has; then
+                those that it began with are not known here, and not compared.
 
         Returns:
             The content; None if there is no file.
@@ -70,6 +74,8 @@ class Checkpoint:
         if not distributed.from_first(self.path.exists):
             return None
         content = self._unpacked(distributed.from_first(self.path.read_bytes))
+        if same_model:
+            self._same["recipe"]["weights"] = content["recipe"].get("weights")
         for what, mine in self._same.items():
             self._check_same(what, content[what], mine)
         step = content["step"]
@@ -77,7 +83,7 @@ class Checkpoint:
             raise ValueError(f"checkpoint {self.path} is at step {step} of {steps}. {START_AFRESH}")
         if shapes(content["model"]) != self._shapes:
             raise ValueError(f"checkpoint {self.path} has weights of another shape. {START_AFRESH}")
-        for name, value in content["model"].items():
+        for name, value in _tensors(content, ""):
             if value.is_floating_point() and not value.isfinite().all():
                 raise ValueError(
                     f"checkpoint {self.path} holds numbers that are not finite, in {name}. "
@@ -118,11 +124,17 @@ class Checkpoint:
                 f"checkpoint {self.path} holds more than numbers and names, so `fit` did not "
                 f"write it. {START_AFRESH}"
             ) from error
-        missing = {*PARTS, *self._same, "step"} - {*content} if isinstance(content, dict) else "all"
-        if missing:
+        content = content if isinstance(content, dict) else {}
+        kinds = {"step": object, "recent": list, "generator": torch.Tensor, "dropout": torch.Tensor}
+        wrong = [
+            name
+            for name in ("step", *self._same, *PARTS)
+            if not isinstance(content.get(name), kinds.get(name, dict)) or name not in content
+        ]
+        if wrong:
             raise ValueError(
-                f"checkpoint {self.path} lacks {', '.join(sorted(missing))}: `fit` of this "
-                f"version did not write it. {START_AFRESH}"
+                f"checkpoint {self.path} lacks {', '.join(wrong)}: `fit` of this version did not "
+                f"write it. {START_AFRESH}"
             )
         return content
 
@@ -131,7 +143,10 @@ class Checkpoint:
             f"{name} is {theirs.get(name)} there and {mine.get(name)} here"
             for name in theirs | mine
             if theirs.get(name) != mine.get(name)
+            and not (name.endswith(TORCHS) and None in (theirs.get(name), mine.get(name)))
         ]
+        if not differences and [*theirs] != [*mine]:
+            differences = ["its parts were built in another order"]
         if differences:
             raise ValueError(
                 f"checkpoint {self.path} is of another {what}: {'; '.join(differences)}. "
@@ -139,29 +154,53 @@ class Checkpoint:
             )
 
 
-def shapes(state: dict) -> dict[str, str]:
-    """Return the shape of each tensor of a state, by name."""
-    return {name: str(tuple(value.shape)) for name, value in state.items()}
+def shapes(state: dict) -> list[tuple]:
+    """Return name and shape of each tensor of a state, in its order; None for anything else."""
+    return [(name, getattr(value, "shape", None)) for name, value in state.items()]
 
 
-def architecture(model: nn.Module) -> dict:
-    """Return what tells one architecture from another, by name, as plain values.
+def _tensors(value, name: str) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield all tensors in nested dicts, each with a name."""
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    for key, part in value.items() if isinstance(value, dict) else ():
+        yield from _tensors(part, f"{name}.{key}".lstrip("."))
 
-    That is the class of each part, its settings (numbers, names, contexts), and the shape of
-    each tensor. Of torch's own layers, the settings are those that torch lists as constants.
+
+def architecture(model: nn.Module) -> dict[str, str]:
+    """Return what tells one architecture from another, by name, in the order of construction.
+
+    That is the class of each part, its settings (numbers, names, functions, contexts), and the
+    shape of each tensor.
     """
     found = {}
     for name, part in model.named_modules():
-        settings = {key: value for key, value in vars(part).items() if not key.startswith("_")}
-        if type(part).__module__.startswith("torch."):
-            constants = getattr(type(part), "__constants__", ())
-            settings = {key: settings[key] for key in constants if key in settings}
-        settings.pop("training", None)
         found[name or "model"] = type(part).__qualname__
-        for key, value in settings.items():
-            if is_dataclass(value) or isinstance(value, bool | int | float | str | tuple | None):
-                found[f"{name}.{key}".lstrip(".")] = str(value)
-    return found | shapes(model.state_dict())
+        mark = TORCHS if type(part).__module__.startswith("torch.") else ""
+        for key, value in vars(part).items():
+            text = None if key.startswith("_") or key == "training" else _plain(value)
+            if text is not None:
+                found[f"{name}.{key}".lstrip(".") + mark] = text
+    for name, value in model.state_dict().items():
+        if isinstance(value, torch.Tensor):
+            found[name] = str(tuple(value.shape))
+    return found
+
+
+def _plain(value) -> str | None:
+    """Return a setting as text that is the same in another process; None for what is no setting."""
+    if value is None or isinstance(value, bool | int | float | str | torch.dtype):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return str([_plain(item) for item in value])
+    if isinstance(value, dict):
+        return str({str(key): _plain(item) for key, item in value.items()})
+    if is_dataclass(value):
+        fields = (f"{name}={_plain(part)}" for name, part in vars(value).items())
+        return f"{type(value).__name__}({', '.join(fields)})"
+    if isinstance(value, Context):
+        return f"{type(value).__name__} {fingerprint(value.positions(8, 8))}"
+    return getattr(value, "__qualname__", None)  # of a function or a class
 
 
 def fingerprint(*tensors: torch.Tensor | None) -> int:

@@ -5,7 +5,9 @@ import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 
+import numpy as np
 import torch
 
 from pixelar_lib.quantization import check_count
@@ -61,6 +63,20 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
     return str(value)
 
 
+def check_number(name: str, value: float) -> float:
+    """Return a number as a plain float; TypeError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}; give a number.")
+    return float(value)
+
+
+def check_bool(name: str, value: bool) -> bool:
+    """Return True or False, numpy's too, as plain ones; TypeError for anything else."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {value!r}; give True or False.")
+    return bool(value)
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a training goes: the settings of `training.fit`, checked, as plain Python values.
@@ -87,12 +103,12 @@ class Settings:
             "steps": check_count("steps", self.steps),
             "batch_size": check_count("batch_size", self.batch_size),
             "warmup_steps": check_count("warmup_steps", self.warmup_steps, least=0),
-            "replacement": bool(self.replacement),
+            "replacement": check_bool("replacement", self.replacement),
             "optimizer": check_choice("optimizer", self.optimizer, OPTIMIZERS),
             "schedule": check_choice("schedule", self.schedule, SCHEDULES),
             "precision": check_choice("precision", self.precision, ("auto", *PRECISIONS)),
-            "learning_rate": float(self.learning_rate),
-            "weight_decay": float(self.weight_decay),
+            "learning_rate": check_number("learning_rate", self.learning_rate),
+            "weight_decay": check_number("weight_decay", self.weight_decay),
         }
         every = math.ceil(plain["steps"] / 20) if self.eval_every is None else self.eval_every
         plain["eval_every"] = check_count("eval_every", every)

@@ -172,9 +172,10 @@ def _levels(images: torch.Tensor) -> torch.Tensor:
 def _what_is_wrong(images: torch.Tensor) -> str:
     if bool(images.isnan().any()):
         return "some value is NaN: look where it comes from, such as a division by 0."
-    smallest, largest = float(images.min()), float(images.max())  # printed with all their digits
-    if smallest >= 0 and largest <= 255:
-        advice = "Divide 8-bit levels by 255; take away a rounding error with clamp(0, 1)."
-    else:
-        advice = "Rescale them to 0 (black) to 1 (white)."
-    return f"some value does not (smallest {smallest}, largest {largest}). {advice}"
+    smallest, largest = float(images.min()), float(images.max())
+    advice = "Rescale them to 0 (black) to 1 (white)."
+    if smallest >= 0 and largest < 1.01:
+        advice = "Take away the rounding error with clamp(0, 1)."
+    elif smallest >= 0 and largest <= 255:
+        advice = "Divide 8-bit levels by 255."
+    return f"some value does not (smallest {smallest:.15g}, largest {largest:.15g}). {advice}"

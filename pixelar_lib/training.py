@@ -1,11 +1,12 @@
 """The only training loop: `fit` trains whatever keeps the protocol of `Trainable`."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -16,12 +17,13 @@ from pixelar_lib import distributed
 from pixelar_lib.checkpoint import Checkpoint, fingerprint
 from pixelar_lib.models import check_initializable, training_alone
 from pixelar_lib.models import initialize as draw_weights
-from pixelar_lib.optimization import Settings
+from pixelar_lib.optimization import Settings, check_bool, pick_precision
 from pixelar_lib.quantization import check_count
 from pixelar_lib.runtime import pick_device, pick_generator
-from pixelar_lib.trainable import Trainable
+from pixelar_lib.trainable import Trainable, check_trainable
 from pixelar_lib.training_state import History, Training
 
+FITTING = threading.RLock()  # torch's global randomness serves one training at a time
 FEW = 64  # inputs whose prepared batch tells one way of preparing from another
 
 
@@ -52,7 +54,8 @@ def fit(
     """Train a model in place, by minimising its `training_loss`.
 
     Within `distributed.processes` all processes call it alike, and together train as one would.
-    What is refused is refused before the model's weights have changed.
+    What is refused is refused before the model's weights have changed. Trainings in several
+    threads wait for each other; other threads must leave torch's global randomness alone.
 
     Args:
         model: A `PixelModel`, or another module that keeps the protocol of `Trainable`;
@@ -109,19 +112,29 @@ def fit(
         precision=precision,
         eval_every=eval_every,
     )
+    initialize = None if initialize is None else check_bool("initialize", initialize)
     checkpoint_every = check_count("checkpoint_every", checkpoint_every)
     generator, device = pick_generator(generator), pick_device(device)
+    path = None if checkpoint is None else Path(checkpoint).resolve()
+    check_trainable(model)
     _check_data(model, inputs, labels, held_out, held_out_labels)
-    afresh = _starts_afresh(model, initialize, checkpoint)
+    origins = {vars(part).get("_trained_by") for part in model.modules()} - {None}
+    goes_on = path is not None and origins == {path}  # the same call once more
+    afresh = _starts_afresh(model, initialize, origins) if not goes_on else initialize is not False
     recipe = asdict(settings) | {"seed": generator.initial_seed(), "device": device.type}
     recipe |= _fingerprints(model, afresh, inputs, labels, held_out, held_out_labels)
     distributed.check_alike(recipe)
-    file = None if checkpoint is None else Checkpoint(checkpoint, model, recipe)
-    saved = file and file.read(settings.steps)
-    with training_alone(model), _own_randomness(generator, device):
+    file = None if path is None else Checkpoint(path, model, recipe)
+    saved = file and file.read(settings.steps, goes_on)
+    precision = distributed.from_first(partial(pick_precision, settings.precision, device))
+    with training_alone(model), FITTING, _own_randomness(generator, device):
         chosen_at = _batches(len(inputs), settings, generator)
-        state, first = _begin(model, settings, generator, device, afresh, file, saved)
-        model._trained_by = "fit" if checkpoint is None else str(checkpoint)
+        if afresh and saved is None:
+            draw_weights(model.cpu())
+        state = Training(model.to(device), settings, generator, device, precision)
+        first = 0 if saved is None else file.restore(saved, state.restore)
+        for part in model.modules():
+            part._trained_by = path or "fit"
         loss_of = distributed.shared_loss(model)
         begin = time.perf_counter() - state.history.seconds
         for step in _steps(first, settings.steps, progress):
@@ -135,28 +148,20 @@ def fit(
     return state.history
 
 
-def _begin(model, settings, generator, device, afresh, file, saved) -> tuple[Training, int]:
-    """Return the state of a training, restored from what was saved, and the steps done."""
-    if afresh and saved is None:
-        draw_weights(model.cpu())
-    state = Training(model.to(device), settings, generator, device)
-    return state, 0 if saved is None else file.restore(saved, state.restore)
-
-
 def _is_due(step: int, every: int, steps: int) -> bool:
     """Say whether something is to be done after this step; after the last one, it is."""
     return (step + 1) % every == 0 or step + 1 == steps
 
 
-def _starts_afresh(model: nn.Module, initialize: bool | None, checkpoint) -> bool:
+def _starts_afresh(model: nn.Module, initialize: bool | None, origins: set) -> bool:
     """Say whether new weights are to be drawn, having checked that this loses none unasked."""
     if initialize is None:
-        origins = {vars(part).get("_trained_by") for part in model.modules()} - {None}
         stepped = any(weights.grad is not None for weights in model.parameters())
-        if (origins or stepped) and origins != {str(checkpoint)}:
+        if origins or stepped or not all(weights.requires_grad for weights in model.parameters()):
             raise ValueError(
-                "this model was trained or loaded before. Say initialize=False to go on from its "
-                "weights, or initialize=True to draw new ones and lose them."
+                "this model was trained or loaded before, or parts of it are frozen. Say "
+                "initialize=False to go on from its weights, or initialize=True to draw new ones "
+                "for all of it."
             )
     if initialize is not False:
         check_initializable(model)
@@ -167,6 +172,12 @@ def _fingerprints(model, afresh, inputs, labels, held_out, held_out_labels) -> d
     """Return what tells data, the way it is prepared, and weights to go on from, from others."""
     few_labels = None if labels is None else labels[:FEW]
     prepared = model.prepare(inputs[:FEW], few_labels, torch.Generator("cpu").manual_seed(0))
+    lengths = [len(part) for part in prepared] if isinstance(prepared, tuple) else []
+    if not lengths or set(lengths) != {min(FEW, len(inputs))}:
+        raise ValueError(
+            f"{type(model).__name__}.prepare must return a tuple of tensors with a row for each "
+            f"of the {min(FEW, len(inputs))} inputs that it was given."
+        )
     return {
         "data": fingerprint(inputs, labels),
         "prepared": fingerprint(*prepared),
@@ -218,13 +229,17 @@ def _batch(model, inputs, labels, chosen, generator) -> tuple:
 
 
 def _check_data(model, inputs, labels, held_out, held_out_labels) -> None:
+    if not isinstance(inputs, torch.Tensor) or not inputs.ndim:
+        raise TypeError(f"inputs must be a tensor of examples, not {type(inputs).__name__}.")
     if not len(inputs):
-        raise ValueError("there is no image to train on: tokens has length 0.")
+        raise ValueError("there is nothing to train on: inputs has length 0.")
     model.check_input(inputs, labels)
     if held_out is not None:
         model.check_input(held_out, held_out_labels)
         if not len(held_out):
-            raise ValueError("there is no image to look at: held_out has length 0.")
+            raise ValueError("there is nothing to look at: held_out has length 0.")
+    elif held_out_labels is not None:
+        raise ValueError("held_out_labels are given, but no held_out.")
     if not any(weights.requires_grad for weights in model.parameters()):
         raise ValueError(f"{type(model).__name__} has no parameters to train.")
     if any(weights.is_inference() for weights in model.parameters()):

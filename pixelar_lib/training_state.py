@@ -11,7 +11,7 @@ from torch import nn
 
 from pixelar_lib import distributed
 from pixelar_lib.models import evaluating
-from pixelar_lib.optimization import OPTIMIZERS, PRECISIONS, Settings, pick_precision
+from pixelar_lib.optimization import OPTIMIZERS, PRECISIONS, Settings
 from pixelar_lib.trainable import Trainable
 
 
@@ -47,15 +47,15 @@ class Training:
         settings: Settings,
         generator: torch.Generator,
         device: torch.device,
+        precision: str,
     ) -> None:
         """Begin before the first step, with the weights that the model has."""
         self.model, self.settings, self.generator, self.device = model, settings, generator, device
         self.optimizer = OPTIMIZERS[settings.optimizer](
             model.parameters(), weight_decay=settings.weight_decay, fused=True
         )
-        self.history, self.recent = History(), []  # losses since the last look
-        chosen = partial(pick_precision, settings.precision, device)
-        self.history.precision = distributed.from_first(chosen)
+        self.history = History(precision=precision)
+        self.recent = []  # losses since the last look
 
     def one_step(self, step: int, loss_of: Callable, batch: tuple[torch.Tensor, ...]) -> None:
         """Update the weights once.
@@ -108,13 +108,26 @@ class Training:
 
     def restore(self, saved: dict) -> int:
         """Go back to what a checkpoint holds; return the steps that it had done."""
-        self.history = History(**saved["history"] | {"precision": self.history.precision})
+        history = History(**saved["history"] | {"precision": self.history.precision})
+        numbers = [*history.steps, *history.training_loss, *history.held_out_loss, *saved["recent"]]
+        if not all(isinstance(number, int | float) for number in (*numbers, history.seconds)):
+            raise TypeError("losses, steps and seconds must be numbers")
+        _check_optimizer_state(self.model, saved["optimizer"]["state"])
+        self.history = history
         self.optimizer.load_state_dict(saved["optimizer"])
         self.generator.set_state(saved["generator"])
         _dropout_randomness(self.device)[1](saved["dropout"])
         self.recent = saved["recent"]
         self.model.load_state_dict(saved["model"])  # last: what is refused changes no weight
         return saved["step"]
+
+
+def _check_optimizer_state(model: nn.Module, state: dict) -> None:
+    """Raise unless there is something of the right shape for each parameter, by its number."""
+    for number, weights in enumerate(model.parameters()):
+        shapes = [value.shape for value in state.get(number, {}).values()]
+        if not all(shape in (weights.shape, ()) for shape in shapes):
+            raise ValueError(f"the optimizer's state of parameter {number} has another shape")
 
 
 def _check_finite(loss: float, model: nn.Module, step: int) -> None:

@@ -11,11 +11,13 @@ import torch
 from models_under_test import ToyModel
 from small_trainings import HELD_OUT, LABELS, STRIPES, Killed, mlp, same_weights, seeded, train
 
+from experiments.trainables import Redrawing
 from pixelar_lib import checkpoint, training, training_state
 from pixelar_lib.checkpoint import fingerprint
 from pixelar_lib.context import neighbourhood
 from pixelar_lib.models import CategoricalPixelPredictor
 from pixelar_lib.quantization import binarize
+from pixelar_lib.zoo import DATA_KINDS
 
 
 @pytest.fixture
@@ -181,7 +183,7 @@ def test_a_training_interrupted_in_a_notebook_goes_on_with_the_same_model(path, 
         (mlp(hidden_size=17), r"layers.0.weight is \(16, 16\) there and \(17, 16\) here"),
         (mlp(num_bins=4), r"embedding.weight is \(4, 4\) there and \(5, 4\) here"),
         (mlp(context=neighbourhood(1)), r"Raster\(length=4\).*Neighbourhood\(radius=1\)"),
-        (mlp(dropout=0.5), r"layers.2.p is 0.25 there and 0.5 here"),
+        (mlp(dropout=0.5), r"layers.2.p \(torch\) is 0.25 there and 0.5 here"),
         (ToyModel(3), r"model is CategoricalPixelPredictor.*ToyModel.*head.bias is None there"),
     ],
 )
@@ -321,7 +323,7 @@ def altered(path, change):
         (lambda content: content.update(step="3"), "is at step 3 of 12"),
         (
             lambda content: content["model"]["embedding.weight"].fill_(torch.nan),
-            "not finite, in embedding.weight",
+            "not finite, in model.embedding.weight",
         ),
         (lambda content: content["model"].pop("embedding.weight"), "weights of another shape"),
         (lambda content: content["history"].update(more=1), "does not fit"),
@@ -475,3 +477,57 @@ def test_training_on_cuda_resumes_to_the_same_result(path, kill_at):
     assert torch.equal(torch.cuda.get_rng_state(), before)
     with pytest.raises(ValueError, match="device is cuda there and cpu here"):
         train(mlp(), checkpoint=path, device="cpu")
+
+
+# What tells one training from another
+
+
+class Ordered(ToyModel):
+    """Two layers that are of one shape, built in either order."""
+
+    def __init__(self, names):
+        super().__init__(3)
+        for name in names:
+            setattr(self, name, torch.nn.Linear(5, 5))
+
+
+def test_parts_built_in_another_order_are_another_architecture(path):
+    train(Ordered(["one", "two"]), checkpoint=path)
+    with pytest.raises(ValueError, match="built in another order"):
+        train(Ordered(["two", "one"]), checkpoint=path)
+
+
+def test_an_optimizer_state_of_another_shape_is_refused(path):
+    train(mlp(), checkpoint=path)
+    altered(path, lambda content: content["optimizer"]["state"][0].update(exp_avg=torch.ones(3)))
+    model = mlp()
+    before = copy.deepcopy(model)
+    with pytest.raises(ValueError, match="optimizer's state of parameter 0 has another shape"):
+        train(model, checkpoint=path)
+    assert same_weights(model, before) or model._trained_by  # refused, not aborted
+
+
+def test_an_architecture_reads_the_same_in_another_process():
+    model = Redrawing(mlp(2), DATA_KINDS["binarized"])
+    text = str(checkpoint.architecture(model))
+    assert " at 0x" not in text and "_binarize" in text
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (torch.nn.MultiheadAttention(8, 1), torch.nn.MultiheadAttention(8, 4)),
+        (torch.nn.Dropout(0.1), torch.nn.Dropout(0.2)),
+        (torch.nn.ReLU(), torch.nn.GELU()),
+    ],
+)
+def test_settings_that_no_tensor_shows_count(one, other):
+    assert checkpoint.architecture(one) != checkpoint.architecture(other)
+
+
+def test_a_cell_that_goes_on_with_a_checkpoint_can_be_run_again(path, monkeypatch):
+    model = mlp()
+    expected = train(model, initialize=False, checkpoint=path)
+    assert train(model, initialize=False, checkpoint=path) == expected
+    monkeypatch.chdir(path.parent)
+    assert train(model, initialize=False, checkpoint=path.name) == expected  # the same file

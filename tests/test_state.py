@@ -72,6 +72,26 @@ class Stateless(Block):
         return horizontal + self.mix((self.horizontal(horizontal) + told).relu())
 
 
+class StatelessAbove(Block):
+    """Another block, which forgets the rows above where it should keep them."""
+
+    def look_above(self, vertical, state=None):
+        vertical = vertical + self.vertical(vertical.relu())
+        return vertical, self.link(vertical.relu())
+
+
+class Hidden(CategoricalPixelPredictor):
+    """Says that one token of its windows is another."""
+
+    def contexts(self, tokens, labels=None, pixels=None):
+        return super().contexts(tokens, labels, pixels).clamp(min=1)
+
+
+class Warm(nn.Embedding):
+    def forward(self, tokens):
+        return super().forward(tokens) * 3
+
+
 class Difference(nn.Module):
     """A layer that looks beyond its place, and knows no state."""
 
@@ -132,6 +152,15 @@ CHANGED = {
     "activation": with_change(put("head.0", nn.Tanh), **SMALL),
     "block": with_change(put("blocks.1", lambda: Gated(8, 2)), **SMALL),
     "block that breaks the rule": with_change(put("blocks.1", lambda: Stateless(8, 2)), **SMALL),
+    "forgetful block": with_change(put("blocks.1", lambda: StatelessAbove(8, 2)), **SMALL),
+    "forgetful block, far away": with_change(
+        put("blocks.0", lambda: StatelessAbove(8, 3)), channels=8, dilations=(3, 1)
+    ),
+    "contexts": of_class(Hidden),
+    "embedding": with_change(put("embedding", lambda: Warm(5, 32)), CategoricalPixelPredictor),
+    "first layer without a bias": with_change(
+        put("layers.0", lambda: nn.Linear(320, 256, bias=False)), CategoricalPixelPredictor
+    ),
     "layer that looks aside": with_change(put("head.0", Difference), **SMALL),
     "hook": with_change(hook, **SMALL),
     "hook on a layer": with_change(hook_layer, **SMALL),
@@ -156,7 +185,7 @@ def test_a_changed_model_is_drawn_as_it_is_scored(change, num_images):
 def test_what_keeps_the_rule_is_drawn_fast(change):
     model = CHANGED[change]()
     with evaluating(model):
-        assert can_advance(model, PixelModel.forward, None)
+        assert can_advance(model, PixelModel.forward, SIZE, None)
 
 
 @pytest.mark.parametrize("change", ["forward of windows", "hook on a window's layer"])
@@ -182,7 +211,7 @@ def test_a_light_copy_shares_its_tensors_and_computes_the_same():
 def test_16_bit_models_are_advanced_too():
     model = build("pixelcnn").to(torch.bfloat16)
     with evaluating(model):
-        assert can_advance(model, PixelModel.forward, None)
+        assert can_advance(model, PixelModel.forward, SIZE, None)
 
 
 def test_sample_draws_what_its_trace_holds_however_it_is_drawn(monkeypatch):
@@ -224,4 +253,4 @@ def test_the_model_that_the_api_page_shows_is_short_and_drawn_fast():
     assert sum(bool(line.strip()) for line in lines) < 40
     model = build("two convolutions", 16)
     with evaluating(model):
-        assert can_advance(model, PixelModel.forward, None)
+        assert can_advance(model, PixelModel.forward, SIZE, None)

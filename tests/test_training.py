@@ -10,6 +10,7 @@ import threading
 import warnings
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from models_under_test import ToyModel, build, labels_for, some_tokens
@@ -28,6 +29,7 @@ from small_trainings import (
 )
 from torch import nn
 
+from experiments.ablations import Shifted
 from pixelar_lib import optimization, training
 from pixelar_lib.evaluation import UniformBaseline, evaluate
 from pixelar_lib.models import CategoricalPixelPredictor, evaluating, initialize
@@ -196,6 +198,66 @@ def test_weights_that_were_trained_or_loaded_are_not_lost_unasked(earn):
         with pytest.raises(ValueError, match=r"trained or loaded before.*initialize=False to go"):
             train(one)
         assert same_weights(one, before)
+
+
+@pytest.mark.parametrize("initialize", [0, 1, "no"])
+def test_initialize_is_true_or_false_or_left_out(initialize):
+    with pytest.raises(TypeError, match=r"initialize is .*give True or False"):
+        train(mlp(), initialize=initialize)
+    model = mlp()
+    train(model)
+    before = copy.deepcopy(model)
+    train(model, initialize=np.False_, learning_rate=1e-9)
+    torch.testing.assert_close(model.state_dict(), before.state_dict(), rtol=0, atol=1e-6)
+
+
+def test_frozen_parts_are_not_drawn_anew_unasked():
+    model = ToyModel(3)
+    model.embedding = nn.Embedding.from_pretrained(torch.full((3, 5), 7.0), freeze=True)
+    with pytest.raises(ValueError, match="parts of it are frozen"):
+        train(model)
+    train(model, initialize=False)
+    assert (model.embedding.weight == 7).all()
+
+
+def test_what_a_wrapper_trained_is_trained():
+    model = ToyModel(3)
+    whole = Shifted(model)
+    train(whole)
+    with pytest.raises(ValueError, match="trained or loaded before"):
+        train(copy.deepcopy(model))
+
+
+def test_a_layer_of_torchs_with_parts_of_its_own_is_drawn_with_them():
+    class Gated(nn.Linear):
+        def __init__(self):
+            super().__init__(5, 5)
+            self.gate = nn.Linear(5, 5)
+
+    layer = Gated()
+    before = copy.deepcopy(layer)
+    initialize(layer)
+    assert not torch.equal(layer.gate.weight, before.gate.weight)
+    with pytest.raises(TypeError, match="computed from others"):
+        initialize(nn.utils.parametrizations.weight_norm(nn.Linear(5, 5)))
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [(nn.Linear(2, 2), r"cannot train a Linear: it lacks check_input, prepare, training_loss")],
+)
+def test_a_module_without_the_protocol_is_refused(module, message):
+    with pytest.raises(TypeError, match=message):
+        train(module)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused_before_anything_happens(monkeypatch):
+    model = mlp()
+    before = copy.deepcopy(model)
+    monkeypatch.setattr(CategoricalPixelPredictor, "prepare", lambda self, tokens, *rest: tokens)
+    with pytest.raises(ValueError, match="prepare must return a tuple of tensors with a row for"):
+        train(model)
+    assert same_weights(model, before)
 
 
 class Positions(nn.Module):
@@ -454,13 +516,14 @@ def test_gradient_that_is_not_finite_stops_too(monkeypatch):
             r"precision 'float16' .* one of \['auto', 'float32', 'bfloat16'\]",
         ),
         ({"weight_decay": -1}, r"weight_decay \(-1.0\) at least 0"),
-        ({"inputs": STRIPES[:0]}, "no image to train on: tokens has length 0"),
+        ({"inputs": STRIPES[:0]}, "nothing to train on: inputs has length 0"),
         ({"inputs": STRIPES[0]}, r"tokens\[None\]"),
         ({"inputs": STRIPES + 1}, "must be 0 to 2"),
         ({"labels": LABELS}, "has no labels"),
-        ({"held_out": HELD_OUT[:0]}, "no image to look at: held_out has length 0"),
+        ({"held_out": HELD_OUT[:0]}, "nothing to look at: held_out has length 0"),
         ({"held_out": HELD_OUT + 1}, "must be 0 to 2"),
         ({"held_out": HELD_OUT, "held_out_labels": LABELS[:4]}, "has no labels"),
+        ({"held_out_labels": LABELS[:4]}, "but no held_out"),
         ({"device": "tpu"}, "device 'tpu' is not on this machine"),
     ],
 )
@@ -480,6 +543,10 @@ def test_bad_arguments_are_refused_before_anything_happens(arguments, message):
         ({"batch_size": True}, "batch_size must be an int, not bool"),
         ({"generator": 42}, "generator is 42; give a torch.Generator"),
         ({"warmup_steps": None}, "warmup_steps must be an int, not NoneType"),
+        ({"learning_rate": None}, "learning_rate is None; give a number"),
+        ({"weight_decay": "1e-2"}, "weight_decay is '1e-2'; give a number"),
+        ({"replacement": "False"}, "replacement is 'False'; give True or False"),
+        ({"inputs": None}, "inputs must be a tensor of examples, not NoneType"),
     ],
 )
 def test_arguments_of_a_wrong_type_are_refused(arguments, message):
@@ -558,6 +625,25 @@ def test_a_model_in_training_is_refused_to_other_threads(monkeypatch):
     train(undisturbed)
     assert same_weights(model, undisturbed)
     assert sample(model, 1, image_size=2).shape == (1, 2, 2)
+
+
+def test_a_part_is_in_evaluation_until_the_last_thread_leaves_it():
+    model = mlp(dropout=0.5).train()
+    whole, inside, leave = nn.Sequential(model), threading.Event(), threading.Event()
+
+    def hold():
+        with evaluating(whole):
+            inside.set()
+            leave.wait()
+
+    other = threading.Thread(target=hold)
+    other.start()
+    inside.wait()
+    with evaluating(model):
+        leave.set()
+        other.join()
+        assert not model.training and not model.layers[2].training
+    assert model.training and model.layers[2].training and whole.training
 
 
 def test_a_model_in_evaluation_is_not_trained_by_another_thread():

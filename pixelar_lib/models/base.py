@@ -118,7 +118,7 @@ class PixelModel(nn.Module):
             A function from a flat pixel index to logits (N, K).
         """
         self.check_input(tokens, labels)
-        if can_advance(self, PixelModel.forward, labels):
+        if can_advance(self, PixelModel.forward, tokens.shape[1:], labels):
             return advancing(self, tokens, labels)
         width = tokens.shape[2]
         return lambda pixel: self(tokens, labels)[:, :, pixel // width, pixel % width]
@@ -185,8 +185,9 @@ class PixelModel(nn.Module):
 
     def load_state_dict(self, *arguments, **keywords):
         """Load weights, as torch does; `fit` draws no new ones in their place unasked."""
+        result = super().load_state_dict(*arguments, **keywords)
         self._trained_by = "load_state_dict"
-        return super().load_state_dict(*arguments, **keywords)
+        return result
 
     @property
     def device(self) -> torch.device:

@@ -76,7 +76,7 @@ class CategoricalPixelPredictor(WindowModel):
     def key_predictor(self) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return what does the same as `predict_windows`, but looks the first layer up."""
         original = CategoricalPixelPredictor.predict_windows
-        if is_changed(self, "predict_windows", original) or is_hooked(self):
+        if is_changed(self, predict_windows=original) or is_hooked(self):
             return self.predict_windows
         return lookup_predictor(self.embedding, self.layers) or self.predict_windows
 

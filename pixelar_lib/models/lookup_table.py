@@ -27,7 +27,12 @@ def lookup_predictor(
         A function from windows, long (M, C), values 0 to V - 1, to logits (M, K); None where
         the layers are others.
     """
-    if [type(layer) for layer in layers] != LAYERS:
+    parts = [embedding, layers, *layers]
+    if [type(part) for part in parts] != [nn.Embedding, nn.Sequential, *LAYERS]:
+        return None
+    if any("forward" in vars(part) for part in parts):
+        return None
+    if embedding.max_norm is not None or any(layers[place].bias is None for place in (0, 3, 6)):
         return None
     if embedding.weight.device.type == "mps":  # early versions for Apple's GPUs lack embedding_bag
         return None

@@ -6,8 +6,11 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
-SWITCHING = threading.Lock()  # held for the moment in which a thread switches modes
+from pixelar_lib.quantization import check_count
+
+SWITCHING = threading.RLock()  # held for the moment in which a thread switches modes
 
 
 class Use:
@@ -15,7 +18,7 @@ class Use:
 
     def __init__(self) -> None:
         """Begin with nobody."""
-        self.trainer, self.evaluations, self.modes = None, 0, []
+        self.trainer, self.evaluations, self.mode = None, 0, None
 
     def __deepcopy__(self, memo: dict) -> "Use":
         return Use()
@@ -24,15 +27,23 @@ class Use:
         return Use, ()
 
 
-def _use_of(module: nn.Module) -> Use:
-    return vars(module).setdefault("_use", Use())
+def _uses(model: nn.Module) -> list[tuple[nn.Module, Use]]:
+    """Return the parts of a model with their uses, unless another thread trains one of them."""
+    found = [(part, vars(part).get("_use") or Use()) for part in model.modules()]
+    if {use.trainer for _, use in found} - {None, threading.get_ident()}:
+        raise RuntimeError(
+            "another thread is training this model; wait for it, or use a copy.deepcopy of it."
+        )
+    for part, use in found:
+        part._use = use
+    return found
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Switch a model to evaluation, without gradients; afterwards restore what was.
 
-    Several threads may do so at once: the first one switches, the last one restores.
+    Several threads may do so at once: the first one switches a part, the last one restores it.
 
     Args:
         model: Any module; each of its parts gets back its own mode.
@@ -41,20 +52,21 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         RuntimeError: If another thread is training the model.
     """
     with SWITCHING:
-        _check_free(model)
-        use = _use_of(model)
-        if not use.evaluations:
-            use.modes = [(part, part.training) for part in model.modules()]
-            model.eval()
-        use.evaluations += 1
+        uses = _uses(model)
+        for part, use in uses:
+            if not use.evaluations:
+                use.mode = part.training
+            use.evaluations += 1
+        model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
         with SWITCHING:
-            use.evaluations -= 1
-            if not use.evaluations:
-                _restore(use)
+            for part, use in uses:
+                use.evaluations -= 1
+                if not use.evaluations:
+                    part.training = use.mode
 
 
 @contextmanager
@@ -65,14 +77,13 @@ def training_alone(model: nn.Module) -> Iterator[None]:
         model: Any module; each of its parts gets back its own mode.
 
     Raises:
-        RuntimeError: If another thread is training or evaluating the model.
+        RuntimeError: If another thread is training or evaluating the model, or a part of it.
     """
     with SWITCHING:
-        _check_free(model)
-        uses = [_use_of(part) for part in model.modules()]
-        if any(use.evaluations for use in uses):
+        uses = _uses(model)
+        if any(use.evaluations for _, use in uses):
             raise RuntimeError("this model is being evaluated; train it afterwards, or a copy.")
-        for use in uses:
+        for _, use in uses:
             use.trainer = threading.get_ident()
         modes = [(part, part.training) for part in model.modules()]
     try:
@@ -80,31 +91,18 @@ def training_alone(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         with SWITCHING:
-            for use in uses:
+            for _, use in uses:
                 use.trainer = None
             for part, mode in modes:
                 part.training = mode
 
 
-def _restore(use: Use) -> None:
-    for part, mode in use.modes:
-        part.training = mode
-    use.modes = []
-
-
-def _check_free(model: nn.Module) -> None:
-    trainers = {_use_of(part).trainer for part in model.modules()}
-    if trainers - {None, threading.get_ident()}:
-        raise RuntimeError(
-            "another thread is training this model; wait for it, or use a copy.deepcopy of it."
-        )
-
-
 def initialize(module: nn.Module) -> None:
     """Draw new random weights for a module and all that is below it.
 
-    A module that has `reset_parameters` answers for everything below it, so that a model can
-    choose its own initialisation; within it, call `initialize` on the parts that need none.
+    A module that has a `reset_parameters` of its own answers for everything below it, so that a
+    model can choose its initialisation; within it, call `initialize` on the parts that need none.
+    What is no parameter (a buffer, such as a running average) keeps its value.
 
     Args:
         module: Any module.
@@ -118,13 +116,19 @@ def initialize(module: nn.Module) -> None:
 
 
 def _initialize(module: nn.Module) -> None:
+    answers = _answers_for_all(module)
+    for child in [] if answers else module.children():
+        _initialize(child)
     if hasattr(module, "reset_parameters"):
         module.reset_parameters()
-        return
-    for child in module.children():
-        _initialize(child)
-    if hasattr(module, "_reset_parameters"):  # torch's attention: it refines its children's
+    elif hasattr(module, "_reset_parameters"):  # torch's attention: it refines its children's
         module._reset_parameters()
+
+
+def _answers_for_all(module: nn.Module) -> bool:
+    """Say whether a module has a `reset_parameters` that is not torch's, which knows no parts."""
+    method = getattr(module, "reset_parameters", None)
+    return method is not None and not method.__module__.startswith("torch.")
 
 
 def check_initializable(module: nn.Module) -> None:
@@ -136,12 +140,20 @@ def check_initializable(module: nn.Module) -> None:
     Raises:
         TypeError: If a part has parameters of its own and nothing that draws them.
     """
-    if hasattr(module, "reset_parameters"):
+    if _answers_for_all(module):
         return
-    if [*module.parameters(recurse=False)] and not hasattr(module, "_reset_parameters"):
+    name = type(module).__name__
+    draws = hasattr(module, "reset_parameters") or hasattr(module, "_reset_parameters")
+    if [*module.parameters(recurse=False)] and not draws:
         raise TypeError(
-            f"{type(module).__name__} has parameters of its own and no reset_parameters() "
-            "that draws them; define it, or train with initialize=False."
+            f"{name} has parameters of its own and no reset_parameters() that draws them; "
+            "define it, or train with initialize=False."
+        )
+    if is_parametrized(module):
+        raise TypeError(
+            f"the weights of {name} are computed from others (torch.nn.utils.parametrize), which "
+            "reset_parameters() does not draw; define one that does, or train with "
+            "initialize=False."
         )
     for child in module.children():
         check_initializable(child)
@@ -160,6 +172,7 @@ def batches(
     Yields:
         The same rows of each tensor; None for None.
     """
+    size = check_count("the batch size of an evaluation", size)
     for start in range(0, len(tensors[0]), size):
         rows = slice(start, start + size)
         yield tuple(None if tensor is None else tensor[rows].to(device) for tensor in tensors)

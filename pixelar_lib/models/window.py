@@ -18,6 +18,7 @@ from pixelar_lib.context import (
 from pixelar_lib.models.base import PixelModel
 from pixelar_lib.models.distinct import distinct_windows
 from pixelar_lib.models.state import is_changed, is_hooked
+from pixelar_lib.quantization import check_count
 
 FEW = 32  # finding equal windows among fewer costs more than it saves
 ROWS = 4096  # windows in one pass: buffers of that size stay in the processor's cache
@@ -129,7 +130,7 @@ class WindowModel(PixelModel):
         self, tokens: torch.Tensor, labels: torch.Tensor | None, generator: torch.Generator
     ) -> tuple[torch.Tensor, ...]:
         """Draw `windows_per_image` pixels of each image: tokens, their flat indices, labels."""
-        shape = (len(tokens), self.windows_per_image)
+        shape = len(tokens), check_count("windows_per_image", self.windows_per_image)
         size = tokens[0].numel()
         pixels = torch.randint(size, shape, generator=generator, device=generator.device)
         return (tokens, pixels) if labels is None else (tokens, pixels, labels)
@@ -189,7 +190,9 @@ class WindowModel(PixelModel):
 
     def _forward_is_changed(self) -> bool:
         """Say whether a call of the model would do more than this class does."""
-        return is_changed(self, "forward", WindowModel.forward) or is_hooked(self)
+        methods = ("forward", "contexts", "label_tokens", "window_places")
+        originals = {name: getattr(WindowModel, name) for name in methods}
+        return is_changed(self, **originals) or is_hooked(self)
 
     def _repeats_once(self, predict: Callable) -> Callable:
         """Let a predictor see equal windows once, for as long as there are many of them."""
