@@ -20,6 +20,7 @@ class MaskedConv(nn.Conv2d):
         if state is None:  # the whole picture, (N, H, W, C)
             seen = F.pad(x.movedim(-1, 1), (1, 1, 1, 1))
         else:  # one place, (N, C): write it where it stands, and look around the predicted one
+            # (before the first pixel stand zeros, which go into the margin)
             if self not in state:
                 state[self] = x.new_zeros(*x.shape, state.height + 2, state.width + 2)
             row, column = divmod(state.pixel - 1 + self.itself, state.width)
