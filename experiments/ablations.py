@@ -199,6 +199,7 @@ def run(trial: Trial) -> dict:
         trial.learner(model),
         quantize(train, model.num_bins).to(torch.uint8),
         steps=trial.steps,
+        initialize=True,  # the average of weights is frozen, and copied at the first step
         generator=torch.Generator().manual_seed(trial.seed),
         **settings,
     )

@@ -1,22 +1,19 @@
 # @title Set-up: run me first (does nothing where the library is installed)
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 SOURCE = "git+https://github.com/-owner-/generating-pixels@v0.1.0"
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for a busy computer; torch reads it
 if importlib.util.find_spec("pixelar_lib") is None:
     if Path("../pixelar_lib").is_dir():  # a checkout without an install
         sys.path.insert(0, str(Path("..").resolve()))
     elif "/-owner-/" in SOURCE:
-        raise ModuleNotFoundError(
-            "pixelar_lib is not installed, and its repository has no public address yet. "
-            "Run 'pip install .' in a copy of the repository, then start this notebook again."
-        )
+        how = "Run 'pip install .' in a copy of its repository, then start this notebook again."
+        raise ModuleNotFoundError(f"pixelar_lib has no public address yet. {how}")
     else:  # on Colab, say; --no-deps leaves the torch that is there alone
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", SOURCE]
         if (done := subprocess.run(command, capture_output=True, text=True)).returncode:
             raise RuntimeError(f"pip could not install {SOURCE}:\n{done.stderr}")
         importlib.invalidate_caches()
+importlib.import_module("pixelar_lib")  # before torch, which reads one of its settings

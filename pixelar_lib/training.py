@@ -100,18 +100,8 @@ def fit(
             keep the last good state.
         OSError: If the checkpoint cannot be read or written.
     """
-    settings = Settings(
-        steps=steps,
-        batch_size=batch_size,
-        replacement=replacement,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        warmup_steps=warmup_steps,
-        precision=precision,
-        eval_every=eval_every,
-    )
+    rate = learning_rate, weight_decay, schedule, warmup_steps
+    settings = Settings(steps, batch_size, replacement, optimizer, *rate, precision, eval_every)
     initialize = None if initialize is None else check_bool("initialize", initialize)
     checkpoint_every = check_count("checkpoint_every", checkpoint_every)
     generator, device = pick_generator(generator), pick_device(device)
