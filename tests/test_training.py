@@ -382,7 +382,7 @@ class Binarizing(CategoricalPixelPredictor):
 
 def test_binarized_images_are_drawn_anew_at_each_step():
     grey = torch.full((8, 6, 6), 102, dtype=torch.uint8)  # white with probability 0.4
-    history = train(Binarizing(2, 4, 4, 16, 0.0), inputs=grey, steps=600, learning_rate=0.01)
+    history = train(Binarizing(2, 4, 4, 16, 0.0), inputs=grey, steps=300, learning_rate=0.01)
     entropy = -0.4 * math.log(0.4) - 0.6 * math.log(0.6)  # nothing to learn by heart
     assert history.training_loss[-1] == pytest.approx(entropy, abs=0.04)
 
