@@ -79,4 +79,4 @@ def test_torchrun_starts_where_the_machines_own_name_does_not_resolve(
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert {*done.stdout.split("\n")} >= {"0 of 2", "1 of 2"}
+    assert all(said in done.stdout for said in ("0 of 2", "1 of 2"))  # in any order
