@@ -1,10 +1,6 @@
-"""How much slower drawing becomes beside a busy process: python -m benchmarks.busy.
-
-A process of its own, since how threads wait is settled when torch is loaded.
-"""
+"""How much slower drawing becomes beside a busy process: python -m benchmarks.busy."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -53,6 +49,4 @@ def time_to_draw(model, num_images: int) -> float:
 
 
 if __name__ == "__main__":
-    policy = os.environ.get("OMP_WAIT_POLICY")
-    rows = [slowdown(num_images) for num_images in BATCHES]
-    print(json.dumps({"wait_policy": policy, "rows": rows}))
+    print(json.dumps({"rows": [slowdown(num_images) for num_images in BATCHES]}))

@@ -16,4 +16,3 @@ if importlib.util.find_spec("pixelar_lib") is None:
         if (done := subprocess.run(command, capture_output=True, text=True)).returncode:
             raise RuntimeError(f"pip could not install {SOURCE}:\n{done.stderr}")
         importlib.invalidate_caches()
-_ = importlib.import_module("pixelar_lib")  # before torch, which reads a setting of it

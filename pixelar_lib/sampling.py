@@ -2,6 +2,8 @@
 
 import math
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -17,6 +19,7 @@ from pixelar_lib.runtime import pick_generator
 IMAGES_PER_CHUNK = 1024
 NOT_FINITE = "the logits are not finite; train the model again, more gently."
 KEYS_KEPT = 4096  # more than FEW digits have pixels
+SMALL_STEPS = 64  # images up to which a step is too small for two threads
 FEW = 4  # images up to which a model with context keys draws them one after the other
 
 
@@ -131,12 +134,26 @@ def sample_with_trace(
         dtype=torch.float32,
         device="cpu",
     )
-    with evaluating(model):
+    with evaluating(model), _threads_for(num_images):
         chunks = [
             _draw(model, choose, *chunk)
             for chunk in batches(IMAGES_PER_CHUNK, torch.device("cpu"), known, noise, labels)
         ]
     return Trace(*(torch.cat(parts).view_as(known) for parts in zip(*chunks, strict=True)))
+
+
+@contextmanager
+def _threads_for(num_images: int) -> Iterator[None]:
+    """Let small steps run on one thread: a second one brings nothing, and has to be waited for.
+
+    Beside another busy process that wait is most of the time. The setting is this thread's own.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if num_images <= SMALL_STEPS else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _draw(model, choose, known, noise, labels) -> tuple:

@@ -5,8 +5,6 @@ import os
 import pytest
 from hypothesis import settings
 
-import pixelar_lib  # noqa: F401  before torch, which reads a setting of ours when it is loaded
-
 os.environ.setdefault("MPLBACKEND", "agg")
 
 settings.register_profile("pixelar", deadline=None, derandomize=True)

@@ -4,8 +4,6 @@ import errno
 import hashlib
 import multiprocessing
 import os
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -334,20 +332,3 @@ def test_assets_may_lie_in_folders(tmp_path, monkeypatch):
 def test_unknown_asset_is_refused_with_those_there_are():
     with pytest.raises(FileNotFoundError, match=r"no asset is called 'x'; .*mnist-subset.npz.xz"):
         read_asset("x")
-
-
-# How threads wait
-
-
-@pytest.mark.parametrize(
-    ("set_before", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]
-)
-def test_waiting_threads_sleep_unless_the_reader_wants_otherwise(set_before, expected):
-    code = (
-        "import sys, os, pixelar_lib; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
-    )
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    run = subprocess.run(
-        [sys.executable, "-c", code], env=environment | set_before, capture_output=True, text=True
-    )
-    assert run.stdout.split() == [expected, "False"]  # set before torch can read it

@@ -437,3 +437,21 @@ def test_logits_that_are_not_finite_are_refused(temperature, value):
         model.layers[-1].bias[1] = value
     with pytest.raises(FloatingPointError, match="the logits are not finite; train the model"):
         sample(model, 2, temperature=temperature, image_size=SIZE)
+
+
+def test_a_few_images_are_drawn_on_one_thread_and_the_setting_comes_back(monkeypatch):
+    model, threads, before = build("pixelcnn"), [], torch.get_num_threads()
+    original = sampling._draw
+
+    def watched(*arguments):
+        threads.append(torch.get_num_threads())
+        return original(*arguments)
+
+    monkeypatch.setattr(sampling, "_draw", watched)
+    torch.set_num_threads(2)
+    try:
+        for num_images in (1, 64, 65):
+            sample(model, num_images, image_size=2)
+        assert threads == [1, 1, 2] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
