@@ -146,7 +146,8 @@ def sample_with_trace(
 def _threads_for(num_images: int) -> Iterator[None]:
     """Let small steps run on one thread: a second one brings nothing, and has to be waited for.
 
-    Beside another busy process that wait is most of the time. The setting is this thread's own.
+    Beside another busy process that wait is most of the time. Each thread has a setting of its own
+    (one that calls torch for the first time meanwhile begins with 1), so each restores its own.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if num_images <= SMALL_STEPS else before)

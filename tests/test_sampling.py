@@ -1,6 +1,7 @@
 """Drawing follows the model's distribution, and keeps what is known."""
 
 import math
+import threading
 
 import pytest
 import torch
@@ -453,5 +454,29 @@ def test_a_few_images_are_drawn_on_one_thread_and_the_setting_comes_back(monkeyp
         for num_images in (1, 64, 65):
             sample(model, num_images, image_size=2)
         assert threads == [1, 1, 2] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_drawings_that_overlap_give_each_thread_its_setting_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    inside, leave = threading.Event(), threading.Event()
+
+    def draw():
+        with sampling._threads_for(1):
+            inside.set()
+            leave.wait()
+
+    other = threading.Thread(target=draw)
+    try:
+        with sampling._threads_for(1):  # it ends while the other one goes on
+            other.start()
+            inside.wait()
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        leave.set()
+        other.join()
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
