@@ -20,7 +20,11 @@ export PIXELAR_DEVICE := cpu
 unexport PIXELAR_SEED_OFFSET
 # The folder's name may have accents, whatever the locale.
 export PYTHONUTF8 := 1
-NBVAL := -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
+# As many tests at once as there are cores, four at most, each in a process of one thread: on two
+# cores half as long as one after the other with two threads.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := -m pytest -n auto --maxprocesses=4
+NBVAL := $(PYTEST) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
 .PHONY: help bench book test test-variants test-floor test-colab test-site notebooks lint format repository release zip clean
 .DEFAULT_GOAL := help
@@ -30,7 +34,7 @@ help:
 	@echo "make zip             the same as one file that works from disk: _build/generating-pixels.zip"
 	@echo "make test            unit tests, then every notebook again, compared with its stored outputs"
 	@echo "                     (SLOW=1 adds the slow unit tests and measures the coverage)"
-	@echo "make test-variants   the notebooks under one thread, AVX2 kernels and another seed"
+	@echo "make test-variants   the notebooks under two threads, AVX2 kernels and another seed"
 	@echo "                     (VARIANT=threads|avx2|seed for one, NOTEBOOKS=\"notebooks/...\" for some)"
 	@echo "make test-floor      both with the oldest versions that pyproject.toml allows"
 	@echo "                     (they need PYTHON=python3.11 or 3.12)"
@@ -62,13 +66,13 @@ zip: book
 	@echo "The book in one file: $(CURDIR)/_build/generating-pixels.zip"
 
 test: .venv/test/installed
-	$(TEST) -m pytest tests -rs $(if $(SLOW),-m "slow or not slow" --cov --cov-report=term)
-	$(TEST) $(NBVAL) notebooks
+	$(ONE_THREAD) $(TEST) $(PYTEST) tests -rs $(if $(SLOW),-m "slow or not slow" --cov --cov-report=term)
+	$(ONE_THREAD) $(TEST) $(NBVAL) notebooks
 
 VARIANT ?= threads avx2 seed
-threads := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-avx2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
-seed := PIXELAR_SEED_OFFSET=1
+threads := OMP_NUM_THREADS=2 MKL_NUM_THREADS=2 PYTEST_XDIST_AUTO_NUM_WORKERS=1
+avx2 := $(ONE_THREAD) ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
+seed := $(ONE_THREAD) PIXELAR_SEED_OFFSET=1
 
 test-variants: $(addprefix variant-,$(VARIANT))
 
@@ -77,8 +81,8 @@ variant-%: .venv/test/installed
 	$($*) $(TEST) $(NBVAL) $(NOTEBOOKS)
 
 test-floor: .venv/floor/installed
-	$(FLOOR) -m pytest tests
-	$(FLOOR) $(NBVAL) notebooks
+	$(ONE_THREAD) $(FLOOR) $(PYTEST) tests
+	$(ONE_THREAD) $(FLOOR) $(NBVAL) notebooks
 
 test-colab: .venv/colab/installed .venv/test/installed
 	$(TEST) notebooks/clean_room.py --python $(COLAB) --timeout $(CELL_TIMEOUT) $(NOTEBOOKS)

@@ -33,6 +33,7 @@ def few_digits(monkeypatch):
     monkeypatch.setattr(optimization, "bfloat16_gain", lambda device: 1.0)  # takes a moment, too
 
 
+@pytest.mark.slow  # networks of full size
 @each_trial
 def test_each_trial_trains_as_it_says_and_is_measured(trial, monkeypatch):
     calls, fit = [], ablations.fit

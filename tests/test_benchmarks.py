@@ -81,6 +81,7 @@ def test_products_cost_what_their_rate_says(monkeypatch):
     assert found["seconds_per_image"] == pytest.approx(784 * (wide + narrow), rel=0.05)
 
 
+@pytest.mark.slow  # make bench in small
 def test_a_small_run_of_everything(monkeypatch):
     monkeypatch.setattr(bench, "NUM_WINDOWS", 2000)
     monkeypatch.setattr(bench, "NUM_DRAWN", 16)

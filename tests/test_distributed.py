@@ -21,9 +21,11 @@ TESTS = Path(__file__).parent
 RANKS = (0, 1)
 TIME_LIMIT = 500  # seconds; a start takes 10 to 20 where nothing else runs
 
-two_processes = pytest.mark.skipif(
-    sys.platform != "linux", reason="starts two processes with torchrun, tested on Linux alone"
-)
+
+def two_processes(test):
+    """Mark a test that looks at what two processes of torchrun did."""
+    on_linux = pytest.mark.skipif(sys.platform != "linux", reason="torchrun is tested on Linux")
+    return pytest.mark.slow(on_linux(test))
 
 
 def torchrun(*arguments, **environment):
@@ -127,7 +129,6 @@ def test_command_goes_on_after_a_break_to_one_record_of_one_process(
     assert_written_as_by_one(folder / "command", *run(monkeypatch, tmp_path, "tiny-mlp"))
 
 
-@pytest.mark.slow  # three starts of two processes
 @two_processes
 def test_command_goes_on_after_kills_to_one_record_of_one_process(tmp_path, monkeypatch):
     whole, assets = run(monkeypatch, tmp_path / "one", "tiny-mlp")

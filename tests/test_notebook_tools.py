@@ -78,7 +78,7 @@ def test_executes_in_place_and_then_leaves_alone(tmp_path, capsys):
 def test_a_failing_cell_leaves_the_file_alone(tmp_path, capsys, source, message):
     path = save(tmp_path / "a.ipynb", "print(1)", source)
     before = path.read_bytes()
-    assert execute.main([str(path), "--timeout", "2"]) == 1
+    assert execute.main([str(path), "--timeout", "1"]) == 1
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
     error = capsys.readouterr().err
@@ -210,6 +210,7 @@ def nbval(*arguments, folder, **environment):
     )
 
 
+@pytest.mark.slow  # a process of its own
 def test_nbval_fails_where_too_little_was_compared(course):
     save(course / "a.ipynb", "print(1)")
     refused = nbval(course, folder=course)
@@ -253,7 +254,6 @@ def test_nbval_needs_no_settings(course, tmp_path):
 
 @pytest.mark.slow
 def test_nbval_counts_under_xdist(course):
-    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     paths = [save(course / f"{name}.ipynb", "print(1)") for name in "ab"]
     assert execute.main(list(map(str, paths))) == 0
     done = nbval("-n", 2, "--dist", "loadscope", course, folder=course)

@@ -41,6 +41,7 @@ def test_wheel_holds_the_library_and_nothing_else(wheel):
     assert licences == {"LICENSE", "MNIST-LICENSE.txt"}
 
 
+@pytest.mark.slow  # a process of its own
 def test_installed_wheel_works_away_from_the_checkout(wheel, tmp_path, monkeypatch):
     target = tmp_path / "site"
     with ZipFile(wheel) as archive:

@@ -684,6 +684,7 @@ def test_progress_bar_is_shown_unless_its_argument_hides_it(monkeypatch, capsys)
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow  # a process of its own
 def test_progress_bar_is_hidden_by_its_variable():
     code = "from pixelar_lib.training import _steps; print([*_steps(1, 4, progress=True)])"
     environment = {**os.environ, "TQDM_DISABLE": "1"}  # tqdm reads it when it is imported
