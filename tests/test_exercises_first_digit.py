@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises.first_digit import check_draw_page, check_keep_left, check_may_matter
 from pixelar_lib.models import CategoricalPixelPredictor
@@ -119,3 +119,18 @@ def test_mistakes_get_their_hint(check, answer, hint):
 @pytest.mark.parametrize("check", [check_draw_page, check_keep_left, check_may_matter])
 def test_code_that_raises(check):
     assert_hint(check(raises), "RuntimeError: not written yet")
+
+
+@pytest.mark.parametrize("check", [check_draw_page, check_keep_left, check_may_matter])
+def test_an_untouched_stub_is_not_attempted(check):
+    assert_not_attempted(check(lambda *_: ...))
+
+
+def test_no_hint_is_the_solution():
+    verdicts = [
+        check_draw_page(lambda seed: sample(MODEL, 10)),
+        check_keep_left(lambda x, n: filled(x, slice(n, None), -1)),
+        check_keep_left(lambda x, n: filled(x, (..., slice(n, None)), 0)),
+    ]
+    for code in ("seeded_generator(", "[:, ", "= -1"):
+        assert all(code not in verdict.message for verdict in verdicts)
