@@ -9,10 +9,8 @@ if importlib.util.find_spec("pixelar_lib") is None:
     if Path("../pixelar_lib").is_dir():  # a checkout without an install
         sys.path.insert(0, str(Path("..").resolve()))
     elif "/-owner-/" in SOURCE:
-        how = "no public address yet: run 'pip install .' in a copy"
-        raise ModuleNotFoundError(
-            f"pixelar_lib has {how} of its repository"
-        )
+        how = "no public address yet; run 'pip install .' in its repository"
+        raise ModuleNotFoundError(f"pixelar_lib has {how}")
     else:  # on Colab, say; --no-deps leaves the torch that is there alone
         pip = [sys.executable, *"-m pip install -q --no-deps".split()]
         run = subprocess.run([*pip, SOURCE], capture_output=True, text=True)
