@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 
+from pixelar_lib.network_picture import network as network
 from pixelar_lib.picture import (
     CHART,
     MAX_COLUMNS,

@@ -21,6 +21,7 @@ MODULE_ORDER = [
         "analysis",
         "zoo",
         "picture",
+        "network_picture",
         "plotting",
         "static_explorer",
         "widgets",

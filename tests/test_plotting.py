@@ -35,6 +35,7 @@ def draw_each():
         plotting.heat_maps([grid], ["map"], ["nats"], "title"),
         plotting.context_picture(grid, [grid > 0.5], ["title"], 1, 1),
         plotting.reliability_diagram(grid[0], grid[1], "title"),
+        plotting.network([("box", "(N, 2)", 0), ("box", "(N, 3)", 9)], "title"),
     ]
 
 
@@ -283,3 +284,24 @@ def test_reliability_diagram_holds_the_data_beside_the_diagonal():
     assert diagonal.get_linestyle() != model.get_linestyle()
     assert axis.get_xlim() == (0, 1) and axis.get_ylim() == (0, 1)
     assert "confidence" in axis.get_xlabel() and "accuracy" in axis.get_ylabel()
+
+
+# The network
+
+
+def test_network_draws_its_parts_from_top_to_bottom():
+    boxes = [("window", "(N, 10)", 0), ("table", "(N, 10, 32)", 544), ("layer", "(N, 256)", 82_176)]
+    figure = plotting.network(boxes, "three parts")
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    extents = [box.get_window_extent() for box in axis.patches]
+    words = {text.get_text(): text.get_window_extent() for text in axis.texts if text.get_text()}
+    sizes = ["no parameters", "544 parameters", "82,176 parameters"]
+    for (name, shape, _), size, extent in zip(boxes, sizes, extents, strict=True):
+        for word in (name, shape, size):
+            letters = words.pop(word)
+            assert extent.x0 < letters.x0 < letters.x1 < extent.x1
+            assert extent.y0 < letters.y0 < letters.y1 < extent.y1
+    assert not words
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(extents))
+    assert sum(text.get_text() == "" for text in axis.texts) == 2  # an arrow between each two
