@@ -130,7 +130,12 @@ def line_chart(
 
 @plt.rc_context(CHART)
 def bar_chart(
-    bars: dict[str, list[float]], names: list[str], title: str, xlabel: str, ylabel: str
+    bars: dict[str, list[float]],
+    names: list[str],
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    log_y: bool = False,
 ) -> Picture:
     """Draw groups of bars, told apart by colour and hatching.
 
@@ -140,6 +145,7 @@ def bar_chart(
         title: States the finding.
         xlabel: Quantity and unit.
         ylabel: Quantity and unit.
+        log_y: Whether the vertical axis is logarithmic, from 1 in powers of ten.
     """
     figure, axes = new_figure(title, 2.8)
     axis, share = axes[0, 0], 0.8 / len(bars)
@@ -148,6 +154,10 @@ def bar_chart(
         axis.bar(places, heights, share, color=colour, hatch=hatch, edgecolor="white", label=name)
     axis.set_xticks(range(len(names)), names)
     axis.set(xlabel=xlabel, ylabel=ylabel)
+    if log_y:
+        axis.set_yscale("log")
+        axis.set_ylim(bottom=1)
+        axis.yaxis.set_major_formatter("{x:g}")
     if len(bars) > 1:
         axis.legend(frameon=False)
     return figure

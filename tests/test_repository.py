@@ -103,6 +103,19 @@ def test_links_to_colab_follow(copy):
     )
 
 
+def test_readme_offers_colab_only_once_there_is_an_address(copy):
+    readme = copy / "README.md"
+    offer = "\n- **Run on Colab**, one click each: "
+    hidden = readme.read_text(encoding="utf8").partition("<!-- afterwards:")[2].partition("-->")[0]
+    assert offer in hidden
+    repository.update()  # with the placeholder
+    assert hidden in readme.read_text(encoding="utf8")
+    repository.update(url=URL)
+    shown = readme.read_text(encoding="utf8")
+    assert offer in shown
+    assert "<!--" not in shown and "-->" not in shown
+
+
 def test_readme_opens_each_notebook_on_colab():
     readme = (ROOT / "README.md").read_text(encoding="utf8")
     for path in ROOT.glob("notebooks/*.ipynb"):

@@ -68,6 +68,13 @@ def test_pages_speak_of_their_address_only_where_it_is_known(repository, site, t
     assert context["description"] == addresses.DESCRIPTION
 
 
+def test_pages_name_the_repository_they_are_published_from():
+    config = SimpleNamespace(html_theme_options={"repository_url": "https://github.com/one/pixels"})
+    source = [f"git clone {PLACEHOLDER} book"]
+    addresses.fill_in_address(SimpleNamespace(config=config), "book/a", source)
+    assert source == ["git clone https://github.com/one/pixels book"]
+
+
 def test_summary():
     assert addresses.summary([]) == ""
     assert addresses.summary(["One\n two.", "Three."]) == "One two. Three."
