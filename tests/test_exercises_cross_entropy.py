@@ -127,8 +127,9 @@ def test_best_constant(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda counts: torch.full_like(counts, 1 / len(counts)), "is the same for all"),
-        (lambda counts: counts.softmax(dim=0), "is the same for all"),
+        (lambda counts: torch.full_like(counts, 1 / len(counts)), "not looked at the counts"),
+        (lambda counts: counts.softmax(dim=0), "no logits"),
+        (lambda counts: (counts + 1) / (counts + 1).sum(), "is the same for all"),
         (lambda counts: F.one_hot(counts.argmax(), len(counts)), "impossible"),
         (lambda counts: counts, "add up to 1"),
         (lambda counts: counts[:1] / counts[:1], "return 4 probabilities"),
@@ -162,7 +163,9 @@ def test_best_guesses(answer):
     [
         (lambda tokens: (mode(tokens), mode(tokens)), "first guess is the most common"),
         (lambda tokens: (round(mean(tokens)), mode(tokens)), "rounded"),
-        (lambda tokens: (tokens.float().quantile(0.5) + 0.5, mode(tokens)), "absolute error"),
+        (lambda tokens: (tokens.median(), mode(tokens)), "is the median"),
+        (lambda tokens: (tokens.median(), tokens.median()), "is the median"),  # the old stub
+        (lambda tokens: (tokens.max() / 2, mode(tokens)), "derivative to zero"),
         (lambda tokens: (mean(tokens), mean(tokens)), "never right"),
         (lambda tokens: (mean(tokens), tokens.max()), "most frequent"),
     ],
