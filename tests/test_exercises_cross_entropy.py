@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises.cross_entropy import (
     check_best_constant,
@@ -23,6 +23,12 @@ def test_an_error_in_the_answer_becomes_a_hint(check):
         raise KeyError("oh")
 
     assert "raised KeyError" in repr(check(broken))
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+@pytest.mark.parametrize("stub", [..., lambda *_: ..., lambda *_: (..., ...), lambda *_: None])
+def test_an_untouched_stub_is_not_attempted(check, stub):
+    assert_not_attempted(check(stub))
 
 
 def pair(bits, perplexity):

@@ -46,7 +46,11 @@ def check_units(convert: Callable[[float, int], tuple[float, float]]) -> str:
             f"{case} the perplexity is not {perplexity:.4f}. It undoes the logarithm: exp of "
             "the nats of one pixel.",
         )
-    return "Bits/dim = nats/pixel / log 2, perplexity = exp(nats/pixel), for any picture size."
+    bits, perplexity = convert(80.0, 784)
+    return (
+        "Bits/dim = nats/pixel / log 2, perplexity = exp(nats/pixel). The 80 nats are "
+        f"{float(bits):.3f} bits/dim, a perplexity of {float(perplexity):.2f}."
+    )
 
 
 @checker
