@@ -19,6 +19,7 @@ MODULE_ORDER = [
         "sampling",
         "analysis",
         "zoo",
+        "picture",
         "plotting",
         "static_explorer",
         "widgets",
