@@ -100,15 +100,20 @@ notebooks: .venv/test/installed
 bench: .venv/test/installed
 	$(TEST) -m benchmarks $(BENCH)
 
+# Code on a page has room for 76 characters beside the menu, at 1,280 pixels.
+SHOWN := --line-length 76 notebooks/*.ipynb notebooks/setup_cell.py
+
 lint: .venv/test/installed
 	$(TEST) -m ruff check .
 	$(TEST) -m ruff format --check .
+	$(TEST) -m ruff format --check $(SHOWN)
 	$(TEST) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(TEST) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 format: .venv/test/installed
 	$(TEST) -m ruff check --fix .
 	$(TEST) -m ruff format .
+	$(TEST) -m ruff format $(SHOWN)
 
 repository: .venv/test/installed
 	$(TEST) notebooks/repository.py $(if $(URL),--url "$(URL)")

@@ -234,12 +234,12 @@ def test_setup_installs_a_tag_and_nothing_else(cell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tag = f"v{repository.stored(repository.VERSION_HOME)}"
     [command] = cell(installed=False)
-    assert command[1:] == ["-m", "pip", "install", "--quiet", "--no-deps", f"git+{URL}@{tag}"]
+    assert command[1:] == ["-m", "pip", "install", "-q", "--no-deps", f"git+{URL}@{tag}"]
 
 
 def test_setup_says_why_pip_failed(cell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RuntimeError, match=r"could not install git\+https.*\nno network"):
+    with pytest.raises(RuntimeError, match=r"pip failed on git\+https.*\nno network"):
         cell(installed=False, status=1)
 
 
