@@ -2,12 +2,23 @@
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.context import neighbourhood, raster, windows
 from pixelar_lib.exercises import context as checkers
 
 TINY = {(0, 1): [16, 16, 16, 1], (1, 0): [16, 1, 2, 3], (2, 2): [5, 6, 7, 8]}
+
+
+def test_what_was_not_attempted():
+    assert_not_attempted(checkers.check_tiny_windows(dict.fromkeys(TINY, ...)))
+    assert_not_attempted(checkers.check_tiny_windows(TINY | {(2, 2): ...}))
+    for check in (
+        checkers.check_my_window,
+        checkers.check_reach,
+        checkers.check_neighbourhood_size,
+    ):
+        assert_not_attempted(check(lambda *_: ...))
 
 
 def test_tiny_windows_right():

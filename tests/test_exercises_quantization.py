@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises.quantization import (
     check_float_quantizer,
@@ -24,6 +24,13 @@ def test_code_that_raises(check):
         raise KeyError("bins")
 
     assert_hint(check(answer), "Your code raised KeyError: 'bins'")
+
+
+@pytest.mark.parametrize(
+    "check", [check_levels_per_bin, check_largest_error, check_float_quantizer]
+)
+def test_what_was_not_attempted(check):
+    assert_not_attempted(check(lambda *_: ...))
 
 
 # 2.1, levels in each bin
