@@ -9,9 +9,9 @@ if importlib.util.find_spec("pixelar_lib") is None:
     if Path("../pixelar_lib").is_dir():  # a checkout without an install
         sys.path.insert(0, str(Path("..").resolve()))
     elif "/-owner-/" in SOURCE:
-        how = "Run 'pip install .' in a copy of its repository."
+        how = "no public address yet: run 'pip install .' in a copy"
         raise ModuleNotFoundError(
-            f"The book has no public address yet. {how}"
+            f"pixelar_lib has {how} of its repository"
         )
     else:  # on Colab, say; --no-deps leaves the torch that is there alone
         pip = [sys.executable, *"-m pip install -q --no-deps".split()]
