@@ -67,20 +67,29 @@ def image_grid(
 
 @plt.rc_context(PICTURES)
 def number_grids(
-    grids: list[torch.Tensor], titles: list[str], title: str, formats: list[str]
+    grids: list[torch.Tensor],
+    titles: list[str],
+    title: str,
+    formats: list[str],
+    limits: list[tuple[float, float]] | None = None,
 ) -> Picture:
     """Draw small grids of numbers on their own grey, two side by side.
 
     Args:
-        grids: Tensors (H, W); each is shaded from its smallest to its largest number.
+        grids: Tensors (H, W).
         titles: One for each grid.
         title: States what the picture shows.
         formats: How to write the numbers of each grid, such as "d" or ".2f".
+        limits: What is black and what is white in each grid; default: its smallest and
+            its largest number.
     """
     figure, axes = new_panels(title, len(grids), height=2.4)
-    for axis, grid, name, number_format in zip(axes, grids, titles, formats, strict=True):
-        axis.imshow(grid.numpy())
-        middle = (float(grid.min()) + float(grid.max())) / 2
+    limits = limits or [(float(grid.min()), float(grid.max())) for grid in grids]
+    for axis, grid, name, number_format, (low, high) in zip(
+        axes, grids, titles, formats, limits, strict=True
+    ):
+        axis.imshow(grid.numpy(), vmin=low, vmax=high)
+        middle = (low + high) / 2
         for (row, column), value in np.ndenumerate(grid.numpy()):
             ink = "black" if value > middle else "white"
             text = format(value.item(), number_format)

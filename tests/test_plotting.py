@@ -164,6 +164,16 @@ def test_number_grids_write_every_number_in_its_format():
         assert [text.get_color() for text in axis.texts] == ["white", "black"]  # on dark, on light
 
 
+def test_number_grids_are_shaded_between_the_limits():
+    grid = torch.tensor([[0.25, 0.75]])
+    figure = plotting.number_grids([grid], ["greys"], "two", [".2f"], limits=[(0, 2)])
+    (axis,) = figure.axes
+    assert axis.images[0].get_clim() == (0, 2)
+    assert [text.get_color() for text in axis.texts] == ["white", "white"]  # both are dark
+    (axis,) = plotting.number_grids([grid], ["greys"], "two", [".2f"]).axes
+    assert axis.images[0].get_clim() == (0.25, 0.75)
+
+
 def test_context_picture_marks_what_is_seen_and_what_is_predicted():
     image = torch.rand(3, 4)
     seen = torch.zeros(2, 3, 4, dtype=torch.bool)
