@@ -18,6 +18,7 @@ MODULE_ORDER = [
         "next_token",
         "sampling",
         "analysis",
+        "quality",
         "zoo",
         "plotting",
         "static_explorer",
