@@ -5,7 +5,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from execute import compared_outputs, kernel_environment
+from execute import SANITIZE, compared_outputs, kernel_environment
 from nbval.plugin import IPyNbCell
 
 MAX_IGNORED = 0.05
@@ -103,6 +103,7 @@ class Judge:
 
 
 def pytest_configure(config):
+    config.option.nbval_sanitize_with = config.option.nbval_sanitize_with or SANITIZE
     is_worker = hasattr(config, "workerinput")  # of xdist: it sees a part of the cells only
     if config.option.nbval and not config.option.collectonly and not is_worker:
         config.pluginmanager.register(Judge())

@@ -2,15 +2,18 @@
 
     python notebooks/execute.py [--all] [--timeout SECONDS] [NOTEBOOK ...]
 
-Compared is what nbval compares: everything but pictures and the views of widgets. Pictures are
-written again where the code or a compared output of their notebook changed, or with --all.
+Compared is what nbval compares: everything but pictures, the views of widgets and what
+sanitize.cfg names. Pictures are written again where the code or a compared output of their
+notebook changed, or with --all.
 """
 
 import argparse
+import configparser
 import copy
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -20,6 +23,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 FOLDER = Path(__file__).resolve().parent
+SANITIZE = FOLDER / "sanitize.cfg"
 SETTINGS = {
     "PIXELAR_DEVICE": "cpu",  # where everybody can run
     "TQDM_DISABLE": "1",  # progress bars are for people; stored outputs have none
@@ -58,7 +62,19 @@ def compared_outputs(cell):
         return []
     streams = [(out.name, out.text) for out in cell.outputs if out.output_type == "stream"]
     data = [(mime, out.data[mime]) for out in cell.outputs for mime in sorted(out.get("data", {}))]
-    return streams + [(mime, value) for mime, value in data if mime not in NOT_COMPARED]
+    compared = streams + [(mime, value) for mime, value in data if mime not in NOT_COMPARED]
+    return [(kind, sanitized(value)) for kind, value in compared]
+
+
+def sanitized(value):
+    """Return an output without what sanitize.cfg names; only text can name it."""
+    if not isinstance(value, str):
+        return value
+    rules = configparser.RawConfigParser()
+    rules.read(SANITIZE, encoding="utf8")
+    for name in rules.sections():
+        value = re.sub(rules[name]["regex"], rules[name]["replace"], value)
+    return value
 
 
 def code_digest(notebook):

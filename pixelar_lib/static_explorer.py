@@ -15,7 +15,7 @@ from string import Template
 from matplotlib.figure import Figure
 from PIL import Image
 
-SCREEN_DPI = 110  # pictures are shown at their own size
+from pixelar_lib.picture import SCREEN_DPI
 
 
 def png(figure: Figure) -> bytes:
@@ -65,6 +65,7 @@ def static_explorer(
 
 
 def _picture(figure: Figure) -> str:
-    title = figure.get_suptitle() or figure.axes[0].get_title()
+    title = " ".join((figure.get_suptitle() or figure.axes[0].get_title()).split())
+    kind = "picture" if any(axis.images for axis in figure.axes) else "chart"
     data = base64.b64encode(png(figure)).decode()
-    return f'<img alt="{escape(title)}" src="data:image/png;base64,{data}">'
+    return f'<img class="px-{kind}" alt="{escape(title)}" src="data:image/png;base64,{data}">'

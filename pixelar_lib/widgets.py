@@ -95,7 +95,6 @@ def explore_bins(image: torch.Tensor) -> Explorer:
             f"error {quantization_error(image, num_bins):.1f} of 255",
             columns=3,
             captions=["original", "quantized", "lost"],
-            cell=1.9,
         )
 
     return Explorer(

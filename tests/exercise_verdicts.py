@@ -6,6 +6,11 @@ def assert_correct(verdict):
     assert repr(verdict).startswith("Correct. ")
 
 
+def assert_not_attempted(verdict):
+    assert verdict.outcome == "Not attempted", verdict
+    assert repr(verdict).startswith("Not attempted. ")
+
+
 def assert_hint(verdict, *words):
     assert not verdict.passed
     assert repr(verdict).startswith("Not yet. ")

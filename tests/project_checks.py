@@ -5,6 +5,7 @@ on the project and on a bad example.
 """
 
 import ast
+import itertools
 import re
 from statistics import median
 
@@ -20,6 +21,7 @@ MODULE_ORDER = [
         "analysis",
         "quality",
         "zoo",
+        "picture",
         "plotting",
         "static_explorer",
         "widgets",
@@ -273,9 +275,15 @@ def output_data(notebook):
 
 def printed(notebook):
     """Return all text that the cells have printed or displayed."""
-    streams = [out.get("text", "") for cell in code_cells(notebook) for out in cell.outputs]
-    texts = [value for _, mime, value in output_data(notebook) if mime.startswith("text/")]
-    return "\n".join(streams + texts)
+    return printed_by(code_cells(notebook))
+
+
+def printed_by(cells):
+    """Return all text that code cells have printed or displayed."""
+    outputs = [output for cell in cells for output in cell.outputs]
+    streams = [output.get("text", "") for output in outputs]
+    data = [item for output in outputs for item in output.get("data", {}).items()]
+    return "\n".join(streams + [value for mime, value in data if mime.startswith("text/")])
 
 
 def title_complaints(notebook):
@@ -315,14 +323,76 @@ def execution_complaints(notebook, digest):
 
 
 def code_complaints(notebook):
-    """Complain about long cells, and about a last `;`, which does not silence a cell in nbval."""
+    """Complain about long cells and lines, and a last `;`, which does not silence nbval."""
     found = []
     for number, cell in enumerate(code_cells(notebook)):
-        if (lines := len(cell.source.splitlines())) > 20:
-            found.append(f"code cell {number} has {lines} lines")
+        lines = cell.source.splitlines()
+        if len(lines) > 20:
+            found.append(f"code cell {number} has {len(lines)} lines")
+        if (width := max(map(len, lines), default=0)) > 76:
+            found.append(f"code cell {number} has a line of {width} characters")
         if cell.source.rstrip().endswith(";"):
             found.append(f"code cell {number} ends in ';': assign the value to _ instead")
     return found
+
+
+def drawing_complaints(notebook):
+    """Complain about a cell that draws and does anything else, or is not folded."""
+    found = []
+    for number, cell in enumerate(code_cells(notebook)):
+        if not any("image/png" in output.get("data", {}) for output in cell.outputs):
+            continue
+        body = ast.parse(cell.source).body
+        if len(body) != 1 or not ast.unparse(body[0]).startswith("plotting."):
+            found.append(f"code cell {number} draws, and is more than one call of plotting")
+        if "hide-input" not in tags(cell) or cell.metadata.get("cellView") != "form":
+            found.append(f"code cell {number} draws, and is not folded in the book and on Colab")
+    return found
+
+
+def approximation_complaints(notebook):
+    """Complain about a number after `≈` that no assert of its cell holds, and a bare True."""
+    found = []
+    for number, cell in enumerate(code_cells(notebook)):
+        tree = ast.parse(cell.source)
+        asserted = {
+            name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assert)
+            for name in names_in(node)
+        }
+        for shown in approximate_values(tree):
+            if not names_in(shown) & asserted:
+                found.append(f"code cell {number}: no assert holds ≈ {ast.unparse(shown)}")
+        printed_there = "".join(output.get("text", "") for output in cell.outputs)
+        if "≈" in printed_there and not approximate_values(tree):
+            found.append(
+                f"code cell {number} prints a ≈ that stands before no value of an f-string"
+            )
+        if re.search(r"\b(?:True|False)\s*$", printed_there, re.M):
+            found.append(f"code cell {number} prints True or False: show the number")
+    return found
+
+
+def approximate_values(tree):
+    """Return the expressions that f-strings show right after `≈`."""
+    return [
+        shown
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for text, shown in itertools.pairwise(node.values)
+        if isinstance(text, ast.Constant) and text.value.rstrip().endswith("≈")
+    ]
+
+
+def names_in(tree):
+    """Return the variables that an expression reads, functions that it calls left out."""
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - called
 
 
 def picture_complaints(notebook):
@@ -406,6 +476,21 @@ def exercise_complaints(notebook):
     for number, cell in enumerate(code_cells(notebook)):
         if "solution" in tags(cell) and not is_folded(cell):
             found.append(f"the solution in code cell {number} is not folded everywhere")
+    return found
+
+
+def outcome_complaints(notebook):
+    """Complain about exercises that give something away, solutions that fail, no open question."""
+    found, expected = [], {"exercise": "Not attempted.", "solution": "Correct."}
+    for number, cell in enumerate(code_cells(notebook)):
+        said = printed_by([cell]).strip()
+        for kind in tags(cell) & expected.keys():
+            if not said.startswith(expected[kind]):
+                found.append(
+                    f"the {kind} in code cell {number} says {said[:30]!r}, not {expected[kind]}"
+                )
+    if not any("open" in tags(cell) for cell in notebook.cells):
+        found.append("no open question (tag open)")
     return found
 
 

@@ -1,8 +1,9 @@
 """What all checkers share: the verdict, its message, and what becomes of errors."""
 
 import pytest
+import torch
 
-from pixelar_lib.exercises.checker import NotYet, Verdict, checker, expect
+from pixelar_lib.exercises.checker import NOT_ATTEMPTED, NotYet, Verdict, checker, expect
 
 
 @checker
@@ -14,18 +15,47 @@ def check_double(double, number=2):
 
 
 def test_verdict_shows_its_message_led_by_the_judgement():
-    assert repr(Verdict(True, "Well seen.")) == "Correct. Well seen."
-    assert repr(Verdict(False, "Look again.")) == "Not yet. Look again."
+    assert repr(Verdict("Correct", "Well seen.")) == "Correct. Well seen."
+    assert repr(Verdict("Not yet", "Look again.")) == "Not yet. Look again."
 
 
 def test_right_answer_is_praised():
     verdict = check_double(lambda number: number + number)
-    assert verdict == Verdict(True, "Doubling is adding a number to itself.")
+    assert verdict == Verdict("Correct", "Doubling is adding a number to itself.")
 
 
 def test_wrong_answer_gets_the_first_hint_that_fits():
-    assert check_double(lambda number: number**2, 3) == Verdict(False, "That is the square.")
-    assert check_double(lambda number: 0, 3) == Verdict(False, "Twice 3 is 6.")
+    assert check_double(lambda number: number**2, 3) == Verdict("Not yet", "That is the square.")
+    assert check_double(lambda number: 0, 3) == Verdict("Not yet", "Twice 3 is 6.")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ...,
+        None,
+        lambda number: ...,
+        lambda number: None,
+        lambda number: [1, ...],
+        [3, ...],
+        {2: ...},
+    ],
+)
+def test_an_exercise_left_as_it_stood_is_not_attempted(answer):
+    verdict = check_double(answer)
+    assert not verdict.passed
+    assert repr(verdict) == f"Not attempted. {NOT_ATTEMPTED}"
+
+
+def test_objects_are_given_to_the_check_as_they_are():
+    network = torch.nn.Linear(1, 1)
+
+    @checker
+    def check_network(answer, kind):
+        expect(answer is network and kind is int, "Something else came.")
+        return "It is the network."
+
+    assert check_network(network, int).passed
 
 
 @pytest.mark.parametrize("error", [KeyError("bins"), ZeroDivisionError("by zero"), NotYet("x")])

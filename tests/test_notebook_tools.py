@@ -109,6 +109,16 @@ def test_merge_keeps_what_is_not_compared():
     assert merged(printed("3 s", timing), printed("4 s", timing))[0].text == "3 s"
 
 
+def test_merge_keeps_a_number_that_is_only_approximate():
+    old, other = (
+        printed("step 10: loss ≈ 0.49 nats\n"),
+        printed("step 10: loss ≈ -1,234.5e-07 nats\n"),
+    )
+    assert merged(old, other)[0].text == old.outputs[0].text
+    for changed in ("step 20: loss ≈ 0.49 nats\n", "step 10: loss ≈ 0.49 bits\n"):
+        assert merged(old, printed(changed))[0].text == changed
+
+
 # Counting
 
 OPTIONS = {"check": True, "skip": False, "check_exception": False}
@@ -171,7 +181,8 @@ def test_counts_come_from_the_reports():
 def test_judged_is_what_nbval_ran_and_by_one_process(options, judges):
     registered = []
     manager = SimpleNamespace(register=registered.append)
-    config = SimpleNamespace(option=SimpleNamespace(**options), pluginmanager=manager)
+    option = SimpleNamespace(nbval_sanitize_with=None, **options)
+    config = SimpleNamespace(option=option, pluginmanager=manager)
     rules.pytest_configure(config)
     assert len(registered) == judges
     config.workerinput = {}  # one of xdist's workers
@@ -190,7 +201,7 @@ def course(tmp_path):
     (folder.parent / "pixelar_lib" / "__init__.py").write_text("origin = 'beside'\n")
     (folder.parent / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
     folder.mkdir()
-    for name in ("conftest.py", "execute.py"):
+    for name in ("conftest.py", "execute.py", "sanitize.cfg"):
         (folder / name).write_text((FOLDER / name).read_text(encoding="utf8"), encoding="utf8")
     return folder
 
@@ -217,6 +228,19 @@ def test_nbval_fails_where_too_little_was_compared(course):
     assert refused.returncode == 1
     assert "1 cells: 0 compared, 1 empty, 0 ignored" in refused.stdout
     assert "FAILED a.ipynb Cell 0: never executed" in refused.stdout
+
+
+@pytest.mark.slow  # a process of its own
+def test_nbval_passes_over_approximate_numbers_and_nothing_else(course):
+    path = save(course / "a.ipynb", "print('loss ≈ 0.5, accuracy 0.9')")
+    for text, status in [("≈ 0.73, accuracy 0.9", 0), ("≈ 0.5, accuracy 0.8", 1)]:
+        notebook = stored(path)
+        [cell] = execute.code_cells(notebook)
+        cell.outputs = [new_output("stream", name="stdout", text=f"loss {text}\n")]
+        cell.execution_count = 1
+        nbformat.write(notebook, path)
+        done = nbval(course, folder=course)
+        assert done.returncode == status, done.stdout + done.stderr
 
 
 CONDITIONS = """import os

@@ -1,5 +1,7 @@
 """What stands in the figures: their data, their words, and marks that need no colour."""
 
+import io
+from base64 import b64decode
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -7,8 +9,9 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 from matplotlib.image import AxesImage
+from PIL import Image
 
-from pixelar_lib import plotting
+from pixelar_lib import picture, plotting
 
 
 def shown(axis):
@@ -44,11 +47,53 @@ def test_each_figure_says_what_it_shows():
         assert "title" in texts
 
 
-def test_each_figure_is_sharp_white_and_shown_once():
+def test_each_figure_is_sharp_and_shown_once():
     for figure in draw_each():
         assert figure.dpi == 200
-        assert to_hex(figure.get_facecolor()) == "#ffffff"
+        is_chart = not any(axis.images for axis in figure.axes)
+        assert to_hex(figure.get_facecolor()) == ("#ffffff" if is_chart else picture.CARD)
     assert plt.get_fignums() == []  # pyplot keeps none, so a notebook does not show it twice
+
+
+def notes_of(figure):
+    """Return what a figure notes in the PNG that a notebook stores."""
+    data, metadata = figure._repr_mimebundle_()
+    png = Image.open(io.BytesIO(b64decode(data["image/png"])))
+    assert png.width == round(figure.get_figwidth() * 200)
+    assert metadata["image/png"]["width"] == round(figure.get_figwidth() * 110)
+    return {name: float(png.text[name]) for name in ("Lettering", "Picture") if name in png.text}
+
+
+def test_each_figure_can_be_read_on_a_phone_and_says_so():
+    for figure in draw_each():
+        notes = notes_of(figure)
+        assert figure.get_figwidth() <= picture.WIDTH
+        assert notes["Lettering"] >= 0.028
+        assert ("Picture" in notes) == any(axis.images for axis in figure.axes)
+
+
+def test_a_figure_that_cannot_be_read_says_so():
+    figure = plotting.image_grid(seven_levels(6), "title", columns=6)
+    before = notes_of(figure)
+    assert before["Picture"] == pytest.approx(1 / 6, rel=0.2)
+    figure.axes[0].set_title("small", fontsize=5)
+    assert notes_of(figure)["Lettering"] == pytest.approx(before["Lettering"] / 2, rel=0.01)
+    figure.axes[0].set_position([0, 0, 0.05, 0.05])
+    assert notes_of(figure)["Picture"] < 0.06
+
+
+def test_a_long_title_is_broken_into_lines():
+    title = "Ten pixels forget the seven, nearby pixels carry its stroke on, pixelcnn ends it"
+    for figure in (
+        plotting.image_grid(seven_levels(), title),
+        plotting.bar_chart({"bar": [1.0, 2.0]}, ["a", "b"], title, "x", "y"),
+        plotting.heat_maps([torch.rand(2, 2)], [title], ["nats"], ""),
+    ):
+        figure.draw_without_rendering()
+        titles = [figure._suptitle, *(axis.title for axis in figure.axes)]
+        assert " ".join(text.get_text() for text in titles).split() == title.split()
+        boxes = [text.get_window_extent() for text in titles if text.get_text()]
+        assert all(0 <= box.x0 < box.x1 <= figure.bbox.width for box in boxes)
 
 
 def test_the_style_of_the_reader_is_left_alone():
@@ -70,13 +115,24 @@ def test_image_grid_shows_each_image_in_order():
     assert not figure.axes[5].images and not any(axis.axison for axis in figure.axes)
 
 
-def test_image_grid_names_its_rows_at_their_left():
+def test_image_grid_names_its_rows_above_them():
     figure = plotting.image_grid(seven_levels(4), "t", columns=2, row_names=["ten", "all"])
-    texts = [[text.get_text() for text in axis.texts] for axis in figure.axes]
-    assert texts == [["ten"], [], ["all"], []]
-    assert figure.axes[0].texts[0].get_position()[0] < 0
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["ten", "", "all", ""]
     with pytest.raises(ValueError, match="shorter"):
         plotting.image_grid(seven_levels(4), "t", columns=2, row_names=["ten"])
+
+
+@pytest.mark.parametrize("columns", [0, 7])
+def test_rows_that_a_phone_cannot_show_are_refused(columns):
+    with pytest.raises(ValueError, match=f"columns must be 1 to 6, not {columns}; use more rows"):
+        plotting.image_grid(seven_levels(7), "t", columns=columns)
+
+
+def test_panels_lie_two_in_a_row():
+    figure = plotting.heat_maps([torch.rand(2, 2)] * 3, list("abc"), [""] * 3, "title")
+    figure.draw_without_rendering()
+    boxes = [axis.get_window_extent() for axis in figure.axes if axis.get_title()]
+    assert boxes[0].y0 == pytest.approx(boxes[1].y0) and boxes[2].y1 < boxes[0].y0
 
 
 @pytest.mark.parametrize(("images", "white"), [(seven_levels(), 255), (torch.rand(3, 2, 2), 1)])

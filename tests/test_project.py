@@ -314,8 +314,48 @@ def test_code_cells(name):
 
 
 def test_code_cells_fails():
-    for bad in ["x = 1\n" * 21, "plt.plot(x);\n"]:
+    for bad in ["x = 1\n" * 21, "x = 1" + "1" * 72, "plt.plot(x);\n"]:
         assert len(checks.code_complaints(new_notebook(cells=[new_code_cell(bad)]))) == 1
+
+
+@each_notebook
+def test_drawing_cells(name):
+    assert checks.drawing_complaints(NOTEBOOKS[name]) == []
+
+
+def test_drawing_cells_fails():
+    folded = {"tags": ["hide-input"], "cellView": "form"}
+    picture = [new_output("display_data", data={"image/png": "p"})]
+
+    def complaints(source, metadata):
+        cell = new_code_cell(source, outputs=picture, metadata=metadata)
+        return len(checks.drawing_complaints(new_notebook(cells=[cell])))
+
+    assert complaints("plotting.bar_chart(\n    {'a': [1]}, 'b'\n)", folded) == 0
+    assert complaints("x = 1\nplotting.bar_chart(x)", folded) == 1
+    assert complaints("widgets.explore()", folded) == 1
+    assert complaints("plotting.bar_chart(x)", {"tags": ["hide-input"]}) == 1
+    assert complaints("plotting.bar_chart(x)", {"cellView": "form"}) == 1
+
+
+@each_notebook
+def test_approximations_are_held(name):
+    assert checks.approximation_complaints(NOTEBOOKS[name]) == []
+
+
+def test_approximations_are_held_fails():
+    def complaints(source, text="loss ≈ 0.5\n"):
+        output = new_output("stream", name="stdout", text=text)
+        cell = new_code_cell(source, outputs=[output])
+        return len(checks.approximation_complaints(new_notebook(cells=[cell])))
+
+    held = "print(f'loss ≈ {float(loss):.3f}')\nassert abs(float(loss) - 0.5) < 0.1"
+    assert complaints(held) == 0
+    assert complaints(held.partition("\n")[0]) == 1
+    assert complaints(held.replace("abs(float(loss) - 0.5)", "float(other)")) == 1
+    assert complaints(f"{held}\nprint(f'{{a}} or ≈ {{b}}, ≈{{c:.1f}}')") == 2
+    assert complaints("print('loss ≈', loss)\nassert loss < 1") == 1
+    assert complaints(held, "loss ≈ 0.5\nwithin 0.1: True\nmore\n") == 1
 
 
 @each_notebook
@@ -388,9 +428,35 @@ def test_numbers_are_computed_fails():
         assert len(found) == (bad != "19.3"), bad
 
 
-@pytest.mark.parametrize("name", [name for name in sorted(NOTEBOOKS) if name < "90"])
+each_chapter = pytest.mark.parametrize("name", [name for name in sorted(NOTEBOOKS) if name < "90"])
+
+
+@each_chapter
 def test_exercises(name):  # those from 90 on are appendices
     assert checks.exercise_complaints(NOTEBOOKS[name]) == []
+
+
+@each_chapter
+def test_outcomes_of_exercises(name):
+    assert checks.outcome_complaints(NOTEBOOKS[name]) == []
+
+
+def test_outcomes_of_exercises_fails():
+    def complaints(stub, solution, **more):
+        cells = [
+            new_code_cell(outputs=[new_output("execute_result", {"text/plain": text})])
+            for text in (stub, solution)
+        ]
+        for cell, tag in zip(cells, ("exercise", "solution"), strict=True):
+            cell.metadata["tags"] = [tag]
+        cells.append(new_markdown_cell("### Open question", metadata=more))
+        return len(checks.outcome_complaints(new_notebook(cells=cells)))
+
+    good = "Not attempted. Put it there.", "Correct. Well."
+    assert complaints(*good, tags=["open"]) == 0
+    assert complaints(*good) == 1
+    assert complaints("Not yet. It is 3.", "Correct. Well.", tags=["open"]) == 1
+    assert complaints("", "Not yet.", tags=["open"]) == 2
 
 
 FOLDED = {

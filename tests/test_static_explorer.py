@@ -94,5 +94,5 @@ def test_a_small_picture_keeps_each_grey():
     expected, found = (
         np.asarray(Image.open(file).convert("RGB")) for file in (drawn, io.BytesIO(small))
     )
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(found.astype(int), expected, rtol=0, atol=4)
     assert len(small) < len(drawn.getvalue())

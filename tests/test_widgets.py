@@ -239,7 +239,7 @@ def test_explore_temperature_at_every_temperature(unrendered):
         heights = [bar.get_height() for bar in axis.containers[0]]
         assert heights == pytest.approx(expected.tolist())
         assert to_hex(axis.containers[0][0].get_facecolor()) == "#0072b2"
-        assert axis.get_title() == (
+        assert explorer.figure.get_suptitle() == (
             f"temperature {temperature:.1f}: entropy {float(entropy(expected)):.2f} nats"
         )
 

@@ -1,0 +1,96 @@
+"""What all figures share: their paper, their size, and what they note about themselves.
+
+They are made for a phone first: never wider than `WIDTH`, no letter smaller than the others, so
+that ten points are ten pixels on a small screen.
+"""
+
+import io
+import textwrap
+from base64 import b64encode
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+BLACK = "#222222"
+CARD, CHALK = "#2b2f36", "#f2f2f2"  # the ground of pictures, and letters on it
+CHART = {
+    "figure.dpi": 200,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": BLACK,
+    "axes.titlesize": "medium",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 10,
+    "text.color": BLACK,
+    "image.cmap": "gray",
+}
+PICTURES = CHART | {
+    "figure.facecolor": CARD,
+    **dict.fromkeys(["text.color", "axes.titlecolor", "axes.labelcolor", "xtick.color"], CHALK),
+}
+WIDTH = 4.8  # inches
+SCREEN_DPI = 110  # pixels to an inch where a figure is shown
+MAX_COLUMNS = 6  # pictures side by side that a phone can show
+
+
+class Picture(Figure):
+    """A figure that notes in its PNG how large its letters and pictures are.
+
+    `Lettering` and `Picture` are the height of its smallest letters and the width of its
+    smallest picture, in shares of the figure's width; a chart has no `Picture`.
+    """
+
+    def facts(self) -> dict[str, str]:
+        """Return what the PNG notes, as it is laid out now."""
+        self.draw_without_rendering()
+        letters = [text for text in self.findobj(Text) if text.get_visible() and text.get_text()]
+        smallest = min(text.get_fontsize() for text in letters) / 72 / self.get_figwidth()
+        widths = [axis.get_window_extent().width for axis in self.axes if axis.images]
+        notes = {"Lettering": f"{smallest:.4f}"}
+        return notes | ({"Picture": f"{min(widths) / self.bbox.width:.4f}"} if widths else {})
+
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+        """Return the PNG for a notebook, and how wide to show it."""
+        drawn, width = io.BytesIO(), round(self.get_figwidth() * SCREEN_DPI)
+        self.savefig(drawn, format="png", metadata=self.facts())
+        data = {"text/plain": repr(self), "image/png": b64encode(drawn.getvalue()).decode()}
+        return data, {"image/png": {"width": width}}
+
+
+def new_figure(
+    title: str, height: float, rows: int = 1, columns: int = 1, width: float = WIDTH
+) -> tuple[Picture, np.ndarray]:
+    """Return an empty figure under its title, and its axes, (rows, columns); sizes in inches."""
+    title = wrapped(title, width)
+    height += 0.2 * (title.count("\n") + 1) if title else 0
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(width, height),
+        squeeze=False,
+        layout="constrained",
+        FigureClass=Picture,
+    )
+    plt.close(figure)
+    figure.suptitle(title, fontsize="medium")
+    return figure, axes
+
+
+def new_panels(title: str, count: int, height: float) -> tuple[Picture, list[Axes]]:
+    """Return a figure with axes for so many panels, two in a row."""
+    rows, columns = -(-count // 2), min(count, 2)
+    figure, axes = new_figure(
+        title, height * rows, rows, columns, width=WIDTH if count > 1 else 3.6
+    )
+    for axis in axes.flat[count:]:
+        axis.axis("off")
+    return figure, list(axes.flat[:count])
+
+
+def wrapped(title: str, width: float) -> str:
+    """Return a title in lines that are no wider than so many inches."""
+    return textwrap.fill(title, round(13 * width))
