@@ -19,6 +19,7 @@ MODULE_ORDER = [
         "next_token",
         "sampling",
         "analysis",
+        "quality",
         "zoo",
         "picture",
         "network_picture",

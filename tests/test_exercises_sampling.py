@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises.sampling import (
     check_at_temperature,
@@ -173,6 +173,7 @@ def test_right_answers(check, answer):
         (check_at_temperature, lambda p, t: (p / t).softmax(0), "log p can serve as logits"),
         (check_at_temperature, smoothed, "certain"),
         (check_entropy_slope, lambda z, t: -slope(z, t), "above 0"),
+        (check_entropy_slope, lambda z, t: float(z.var()), "count all logits alike"),
         (check_entropy_slope, lambda z, t: z.var() / t**3, "count all logits alike"),
         (check_entropy_slope, lambda z, t: z.var(correction=0) / t**3, "count all logits alike"),
         (check_entropy_slope, lambda z, t: slope(z, t) * t, "to the power 2"),
@@ -194,7 +195,7 @@ def test_mistakes_get_their_hint(check, answer, hint):
     assert_hint(check(answer), hint)
 
 
-@pytest.mark.parametrize(
+each_check = pytest.mark.parametrize(
     "check",
     [
         check_draw_token,
@@ -204,5 +205,13 @@ def test_mistakes_get_their_hint(check, answer, hint):
         check_completion,
     ],
 )
+
+
+@each_check
+def test_untouched_stubs(check):
+    assert_not_attempted(check(lambda *given: ...))
+
+
+@each_check
 def test_code_that_raises(check):
     assert_hint(check(raises), "RuntimeError: not written yet")
