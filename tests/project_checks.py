@@ -21,8 +21,6 @@ MODULE_ORDER = [
         "analysis",
         "quality",
         "zoo",
-        "picture",
-        "network_picture",
         "plotting",
         "static_explorer",
         "widgets",

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import AxesImage
 from PIL import Image
 
-from pixelar_lib import picture, plotting
+from pixelar_lib import plotting
 
 
 def shown(axis):
@@ -52,7 +52,7 @@ def test_each_figure_is_sharp_and_shown_once():
     for figure in draw_each():
         assert figure.dpi == 200
         is_chart = not any(axis.images for axis in figure.axes)
-        assert to_hex(figure.get_facecolor()) == ("#ffffff" if is_chart else picture.CARD)
+        assert to_hex(figure.get_facecolor()) == ("#ffffff" if is_chart else plotting.CARD)
     assert plt.get_fignums() == []  # pyplot keeps none, so a notebook does not show it twice
 
 
@@ -68,7 +68,7 @@ def notes_of(figure):
 def test_each_figure_can_be_read_on_a_phone_and_says_so():
     for figure in draw_each():
         notes = notes_of(figure)
-        assert figure.get_figwidth() <= picture.WIDTH
+        assert figure.get_figwidth() <= plotting.WIDTH
         assert notes["Lettering"] >= 0.028
         assert ("Picture" in notes) == any(axis.images for axis in figure.axes)
 

@@ -1,6 +1,6 @@
 """Charts follow the reader's theme: they are marked, so that the stylesheet can turn them dark.
 
-A figure notes in its PNG how large its letters and its pictures are (`pixelar_lib.picture`); one
+A figure notes in its PNG how large its letters and its pictures are (`pixelar_lib.plotting`); one
 without pictures is a chart. Pictures keep their greys: these are what the book is about.
 """
 

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import Rectangle
 
-from pixelar_lib.picture import BLACK, CHART, Picture, new_figure
+from pixelar_lib.plotting.figure import BLACK, CHART, Picture, new_figure
 
 FILL, EDGE = "#e3eef6", "#0072B2"
 BOX, STEP = 0.46, 0.68  # height of a box, and from one box to the next, in inches
