@@ -15,7 +15,7 @@ from string import Template
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pixelar_lib.plotting import SCREEN_DPI, Picture
+from pixelar_lib.plotting.figure import SCREEN_DPI, Picture
 
 
 def png(figure: Picture) -> bytes:
