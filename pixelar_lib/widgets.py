@@ -185,9 +185,9 @@ def _slider(name: str, value: int, smallest: int, largest: int) -> ipywidgets.In
 
 
 def _stops(size: int, *more: int) -> list[int]:
-    """Return each place at the edges that cut a context off, and a few between.
+    """Return each place at the edges that cut a context off, and what is asked for between.
 
     Sliders of equal size have equal stops, so that equal numbers stand at equal places.
     """
     edges = {0, 1, 2, size - 3, size - 2, size - 1}
-    return sorted((edges | {size // 4, 3 * size // 4, *more}) & {*range(size)})
+    return sorted((edges | {*more}) & {*range(size)})
