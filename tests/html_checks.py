@@ -18,7 +18,10 @@ from project_checks import code_cells
 # What cells may store. Other types, such as JavaScript, SVG and Markdown, can bring scripts.
 MAY_BE_STORED = {"text/plain", "image/png", "text/html"}
 
-PICTURE = re.compile(r'<img alt="([^"]+)" src="data:image/png;base64,([A-Za-z0-9+/]+=*)">')
+PICTURE = re.compile(
+    r'<img class="px-(?:picture|chart)" alt="([^"]+)" '
+    r'src="data:image/png;base64,([A-Za-z0-9+/]+=*)">'
+)
 
 # The one other kind of HTML: tables of figures, and only where nbval compares them with what the
 # code of their cell prints. Text, and these elements with these attributes.

@@ -31,7 +31,9 @@ def payload(level, kind="PNG"):
     return base64.b64encode(file.getvalue()).decode()
 
 
-PICTURES = [f'<img alt="n = {n}" src="data:image/png;base64,{payload(n)}">' for n in (1, 2)]
+PICTURES = [
+    f'<img class="px-chart" alt="n = {n}" src="data:image/png;base64,{payload(n)}">' for n in (1, 2)
+]
 SLIDERS = [{"label": 'the "n"', "stops": ["1", "2"], "start": 1}]
 
 
@@ -91,7 +93,7 @@ def sliders(**changed):
         explorer().replace('alt="n = 1"', "alt='n' onload='alert(1)'"),
         explorer().replace('alt="n = 1"', 'alt="n"onerror=alert(1)'),
         explorer().replace('alt="n = 1"', 'alt=""'),
-        explorer().replace("<img alt", "<img onload=alert(1) alt"),
+        explorer().replace("<img class", "<img onload=alert(1) class"),
         explorer().replace("image/png", "image/svg+xml"),
         explorer().replace("data:image/png;base64,", "https://x.org/"),
         explorer().replace(payload(1), base64.b64encode(b"<svg onload=alert(1)>").decode()),

@@ -3,10 +3,13 @@
 import io
 from base64 import b64decode
 from itertools import pairwise
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
+from IPython.core.pylabtools import select_figure_formats
 from matplotlib.colors import to_hex
 from matplotlib.image import AxesImage
 from PIL import Image
@@ -58,7 +61,9 @@ def test_each_figure_is_sharp_and_shown_once():
 
 def notes_of(figure):
     """Return what a figure notes in the PNG that a notebook stores."""
-    data, metadata = figure._repr_mimebundle_()
+    formatter = DisplayFormatter()
+    select_figure_formats(SimpleNamespace(display_formatter=formatter), ["png"])
+    data, metadata = formatter.format(figure)
     png = Image.open(io.BytesIO(b64decode(data["image/png"])))
     assert png.width == round(figure.get_figwidth() * 200)
     assert metadata["image/png"]["width"] == round(figure.get_figwidth() * 110)

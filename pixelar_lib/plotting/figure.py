@@ -5,14 +5,14 @@ that ten points are ten pixels on a small screen. Colours are Okabe and Ito's, w
 colour-blind eyes.
 """
 
-import io
 import textwrap
-from base64 import b64encode
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.text import Text
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -48,8 +48,7 @@ class Picture(Figure):
     """
 
     def facts(self) -> dict[str, str]:
-        """Return what the PNG notes, as it is laid out now."""
-        self.draw_without_rendering()
+        """Return what the PNG notes, as the figure was drawn last."""
         letters = [text for text in self.findobj(Text) if text.get_visible() and text.get_text()]
         smallest = min(text.get_fontsize() for text in letters) / 72 / self.get_figwidth()
         widths = [axis.get_window_extent().width for axis in self.axes if axis.images]
@@ -57,11 +56,22 @@ class Picture(Figure):
         return notes | ({"Picture": f"{min(widths) / self.bbox.width:.4f}"} if widths else {})
 
     def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
-        """Return the PNG for a notebook, and how wide to show it."""
-        drawn, width = io.BytesIO(), round(self.get_figwidth() * SCREEN_DPI)
-        self.savefig(drawn, format="png", metadata=self.facts())
-        data = {"text/plain": repr(self), "image/png": b64encode(drawn.getvalue()).decode()}
-        return data, {"image/png": {"width": width}}
+        """Return how wide a notebook shows the PNG that it makes by itself."""
+        return {}, {"image/png": {"width": round(self.get_figwidth() * SCREEN_DPI)}}
+
+
+class NotingCanvas(FigureCanvasAgg):
+    """Saves a `Picture` with its notes, and as wide as it was made: notebooks would cut it."""
+
+    def print_figure(self, filename: object, **settings: object) -> object:
+        """Save the figure, as matplotlib does."""
+        return super().print_figure(filename, **(settings | {"bbox_inches": None}))
+
+    def print_png(self, filename: object, *, metadata: dict | None = None, **_: object) -> None:
+        """Write the PNG with the figure's notes."""
+        self.draw()
+        notes = self.figure.facts() | (metadata or {})
+        imsave(filename, self.buffer_rgba(), format="png", dpi=self.figure.dpi, metadata=notes)
 
 
 def new_figure(
@@ -79,6 +89,7 @@ def new_figure(
         FigureClass=Picture,
     )
     plt.close(figure)
+    figure.set_canvas(NotingCanvas(figure))
     figure.suptitle(title, fontsize="medium")
     return figure, axes
 
