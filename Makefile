@@ -46,7 +46,7 @@ help:
 	@echo "make bench           time the post's algorithm and the library side by side: a table and a record"
 	@echo "                     (about 8 minutes; BENCH=--ship writes the record that the book shows)"
 	@echo "make lint            ruff on all code and the notebooks, and the syntax of .github/workflows"
-	@echo "make format          mend what lint can mend (then make notebooks, if it touched one)"
+	@echo "make format          fix what lint can fix (then make notebooks, if it touched one)"
 	@echo "make repository      write the repository's address into all places: URL=https://github.com/OWNER/NAME"
 	@echo "make release         raise the version and the tag in all places (VERSION=1.0.0 for another than the next)"
 	@echo "make clean           remove the environments and all that was built"
@@ -100,15 +100,20 @@ notebooks: .venv/test/installed
 bench: .venv/test/installed
 	$(TEST) -m benchmarks $(BENCH)
 
+# Code on a page has room for 76 characters beside the menu, at 1,280 pixels.
+SHOWN := --line-length 76 notebooks/*.ipynb notebooks/setup_cell.py
+
 lint: .venv/test/installed
 	$(TEST) -m ruff check .
 	$(TEST) -m ruff format --check .
+	$(TEST) -m ruff format --check $(SHOWN)
 	$(TEST) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(TEST) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 format: .venv/test/installed
 	$(TEST) -m ruff check --fix .
 	$(TEST) -m ruff format .
+	$(TEST) -m ruff format $(SHOWN)
 
 repository: .venv/test/installed
 	$(TEST) notebooks/repository.py $(if $(URL),--url "$(URL)")

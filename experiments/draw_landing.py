@@ -1,7 +1,7 @@
 """Draw the pictures on the landing page: python -m experiments.draw_landing
 
 Writes book/_static/drawn.png and book/_static/finished.png: the first images that the shipped
-PixelCNN draws under seed 0, none of them picked. And preview.png, the card that messengers show
+PixelCNN draws with seed 0, not cherry-picked. And preview.png, the card that messengers show
 beside a link to the book.
 """
 
@@ -18,12 +18,13 @@ from pixelar_lib.sampling import UNKNOWN, sample
 from pixelar_lib.zoo import load_pretrained
 
 STATIC = Path(__file__).parent.parent / "book" / "_static"
-COLUMNS, SCALE, GAP = 10, 3, 2
+COLUMNS, SCALE, GAP = 6, 4, 2
+DRAWN = 4 * COLUMNS
 
 
 def main() -> None:
     model = load_pretrained("pixelcnn-k16")
-    save(STATIC / "drawn.png", dequantize(sample(model, 2 * COLUMNS), model.num_bins))
+    save(STATIC / "drawn.png", dequantize(sample(model, DRAWN), model.num_bins))
 
     tokens = quantize(load_mnist("test").images[:COLUMNS], model.num_bins)
     top_half = tokens.clone()
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 def save(path: Path, images: torch.Tensor) -> None:
-    """Write (N, H, W) greys as a picture of N / COLUMNS rows, tiles apart by a grey gap."""
+    """Write (N, H, W) greys as a picture of N / COLUMNS rows, with a grey gap between tiles."""
     large = images.repeat_interleave(SCALE, 1).repeat_interleave(SCALE, 2)
     tiles = F.pad(large, (GAP,) * 4, value=0.5)  # (N, h, w)
     rows = [torch.cat(list(row), dim=1) for row in tiles.split(COLUMNS)]

@@ -29,6 +29,7 @@ PLACES = [  # a file, and the line in it: what comes before the value, the value
     ("CITATION.cff", "version: ", "{version}", ""),
     (SETUP_CELL, 'SOURCE = "', "git+{url}@v{version}", '"'),
 ]
+LATER = re.compile(r"(?s)<!-- until published -->.*?<!-- afterwards:\n(.*?)\n-->")  # in the README
 COLAB_LINK = re.compile(r"(https://colab\.research\.google\.com/github/)[\w.-]+/[\w.-]+/blob/[^/]+")
 
 
@@ -93,9 +94,11 @@ def rewritten_texts(url, version):
     """Return {path: text} of the files that name the address or the version, as they should be."""
     values = {"url": url, "version": version}
     texts = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("book/*.md")} | {"README.md"}
-    texts = {path: read(path) for path in sorted(texts)}
+    texts = {path: read(path).replace(stored(URL_HOME), url) for path in sorted(texts)}
     slug = url.removeprefix("https://github.com/")
     for path, text in texts.items():
+        if url != PLACEHOLDER:
+            text = LATER.sub(r"\g<1>", text)
         texts[path] = COLAB_LINK.sub(rf"\g<1>{slug}/blob/v{version}", text)
     for place in PLACES:
         stored(place)  # raises if the line is not there

@@ -9,10 +9,11 @@ if importlib.util.find_spec("pixelar_lib") is None:
     if Path("../pixelar_lib").is_dir():  # a checkout without an install
         sys.path.insert(0, str(Path("..").resolve()))
     elif "/-owner-/" in SOURCE:
-        how = "Run 'pip install .' in a copy of its repository, then start this notebook again."
-        raise ModuleNotFoundError(f"pixelar_lib has no public address yet. {how}")
+        how = "no public address yet; run 'pip install .' in its repository"
+        raise ModuleNotFoundError(f"pixelar_lib has {how}")
     else:  # on Colab, say; --no-deps leaves the torch that is there alone
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", SOURCE]
-        if (done := subprocess.run(command, capture_output=True, text=True)).returncode:
-            raise RuntimeError(f"pip could not install {SOURCE}:\n{done.stderr}")
+        pip = [sys.executable, *"-m pip install -q --no-deps".split()]
+        run = subprocess.run([*pip, SOURCE], capture_output=True, text=True)
+        if run.returncode:
+            raise RuntimeError(f"pip failed on {SOURCE}:\n{run.stderr}")
         importlib.invalidate_caches()

@@ -34,7 +34,7 @@ def token_frequencies(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:
         float64 (K,), summing to 1.
 
     Raises:
-        TypeError: If tokens is no integer tensor.
+        TypeError: If tokens is not an integer tensor.
         ValueError: If a token is out of range or there is none.
     """
     check_tokens(tokens, num_bins)
@@ -54,7 +54,7 @@ def quantization_error(images: torch.Tensor, num_bins: int) -> float:
         Root mean squared difference, in grey levels of 0 to 255.
 
     Raises:
-        TypeError: If images is no tensor of intensities.
+        TypeError: If images is not a tensor of intensities.
         ValueError: If K is out of range.
     """
     back = dequantize(quantize(images, num_bins), num_bins).double() * 255
@@ -104,7 +104,7 @@ def trace_images(
         The tokens, the probability of each, and the entropy of each prediction in nats.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors.
+        TypeError: If tokens or labels are not integer tensors.
         ValueError: If tokens or labels do not fit the model.
     """
     model.check_input(tokens, labels)  # no -1 here: nothing is to be drawn
@@ -125,7 +125,7 @@ def loss_by_position(
         float (H, W), mean nats of each position; its mean is the model's nats per pixel.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors.
+        TypeError: If tokens or labels are not integer tensors.
         ValueError: If tokens or labels do not fit the model.
     """
     return nll(model, tokens, labels).mean(dim=0)
@@ -202,7 +202,7 @@ def reliability_table(
         that of Guo et al., On Calibration of Modern Neural Networks, 2017.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors, or num_groups is no integer.
+        TypeError: If tokens or labels are not integer tensors, or num_groups is not an integer.
         ValueError: If there is no image, tokens or labels do not fit the model, or num_groups
             is below 1.
     """

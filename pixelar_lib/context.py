@@ -57,7 +57,7 @@ class Raster(Context):
 
 @dataclass(frozen=True)
 class Neighbourhood(Context):
-    """The causal pixels at most `radius` rows up and `radius` columns aside.
+    """The causal pixels at most `radius` rows up and `radius` columns to either side.
 
     Attributes:
         radius: r, in pixels; the window holds 2 r (r + 1) pixels.
@@ -91,7 +91,7 @@ def raster(k: int) -> Raster:
         The context; `.length` is k.
 
     Raises:
-        TypeError: If k is no integer.
+        TypeError: If k is not an integer.
         ValueError: If k is below 1.
     """
     return Raster(check_count("k", k))
@@ -107,7 +107,7 @@ def neighbourhood(radius: int) -> Neighbourhood:
         The context; `.length` is 2 r (r + 1).
 
     Raises:
-        TypeError: If the radius is no integer.
+        TypeError: If the radius is not an integer.
         ValueError: If the radius is below 1.
     """
     return Neighbourhood(check_count("radius", radius))
@@ -133,7 +133,7 @@ def windows(
         before.
 
     Raises:
-        TypeError: If tokens or pixels is no integer tensor, start_token no integer, or context
+        TypeError: If tokens or pixels is not an integer tensor, start_token no integer, or context
             no context.
         ValueError: If the shapes do not fit or a pixel is outside the image.
     """
@@ -151,7 +151,7 @@ def windows(
 
 
 def targets(tokens: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.Tensor:
-    """Return the tokens that the windows of the same pixels are there to predict.
+    """Return the tokens that the windows of the same pixels are to predict.
 
     Args:
         tokens: integer (N, H, W).
@@ -161,7 +161,7 @@ def targets(tokens: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.T
         long (N, M).
 
     Raises:
-        TypeError: If tokens or pixels is no integer tensor.
+        TypeError: If tokens or pixels is not an integer tensor.
         ValueError: If the shapes do not fit or a pixel is outside the image.
     """
     _check_images(tokens)
@@ -174,7 +174,7 @@ def targets(tokens: torch.Tensor, pixels: torch.Tensor | None = None) -> torch.T
 
 @lru_cache(maxsize=32)
 def positions(context: Context, height: int, width: int) -> torch.Tensor:
-    """Return `context.positions(height, width)`, worked out once and kept; do not write to it.
+    """Return `context.positions(height, width)`, computed once and kept; do not write to it.
 
     Args:
         context: Which pixels a window holds.
@@ -219,7 +219,7 @@ def check_context(context: Context) -> None:
         context: Should come from `raster` or `neighbourhood`.
 
     Raises:
-        TypeError: If it is no context.
+        TypeError: If it is not a context.
     """
     if not isinstance(context, Context):
         raise TypeError(f"context is {context!r}; make one with raster or neighbourhood.")

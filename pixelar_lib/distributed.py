@@ -1,4 +1,4 @@
-"""Training in several processes, which torchrun starts; without it nothing here does anything.
+"""Training in several processes, which torchrun starts; without it, nothing here has any effect.
 
 Every process draws the same batches from the same seed and computes its share of each.
 DistributedDataParallel averages the gradients (Li et al., PyTorch Distributed, 2020), so all of

@@ -59,7 +59,7 @@ def nll(
         log-likelihood.
 
     Raises:
-        TypeError: If tokens or labels are no integer tensors.
+        TypeError: If tokens or labels are not integer tensors.
         ValueError: If there is no image, or tokens or labels do not fit the model.
     """
     model.check_input(tokens, labels)
@@ -125,7 +125,7 @@ class UniformBaseline(PixelModel):
 class PixelFrequencyBaseline(PixelModel):
     """Each position has its own distribution, counted over the training images.
 
-    It knows where ink is likely, and nothing of the other pixels of the same image.
+    It knows where strokes are likely, and nothing about the other pixels of the same image.
     """
 
     def __init__(self, tokens: torch.Tensor, num_bins: int, smoothing: float = 1.0) -> None:
@@ -174,7 +174,9 @@ class KGramBaseline(WindowModel):
         _check_counting(tokens, num_bins, smoothing)
         super().__init__(num_bins, raster(k))
         if (num_bins + 1) ** k * num_bins >= 2**63:
-            raise ValueError(f"k = {k} is too long: (K + 1)^k K must fit in 63 bits. Choose less.")
+            raise ValueError(
+                f"k = {k} is too long: (K + 1)^k K must fit in 63 bits. Choose a smaller one."
+            )
         self.smoothing = smoothing
         flat = tokens.long().flatten(1)  # (N, H W)
         padded = F.pad(flat, (k, 0), value=self.start_token)

@@ -78,7 +78,7 @@ def check_truncation(
         num_bins: K.
 
     Raises:
-        TypeError: If top_k is no integer.
+        TypeError: If top_k is not an integer.
         ValueError: If one is out of range.
     """
     if not 0 <= temperature < float("inf"):

@@ -1,4 +1,4 @@
-"""How a training steps: its settings, and the learning rate of each step."""
+"""How a training proceeds: its settings, and the learning rate of each step."""
 
 import math
 import time
@@ -82,7 +82,7 @@ class Settings:
     """How a training goes: the settings of `training.fit`, checked, as plain Python values.
 
     Raises:
-        TypeError: If a number of steps or images is no integer.
+        TypeError: If a number of steps or images is not an integer.
         ValueError: If a setting is out of range or has no such name.
     """
 

@@ -24,7 +24,7 @@ def quantize(images: torch.Tensor, num_bins: int) -> torch.Tensor:
         long tensor of the same shape, tokens 0 to K - 1.
 
     Raises:
-        TypeError: If images is no tensor, or of another dtype; if K is no integer.
+        TypeError: If images is not a tensor, or of another dtype; if K is not an integer.
         ValueError: If K is outside 2 to 256, or an intensity is outside 0 to 1 or NaN.
     """
     num_bins = check_num_bins(num_bins)
@@ -42,7 +42,7 @@ def dequantize(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:
         float32 tensor of the same shape, intensities between 0 and 1.
 
     Raises:
-        TypeError: If tokens is no integer tensor; if K is no integer.
+        TypeError: If tokens is not an integer tensor; if K is not an integer.
         ValueError: If K is outside 2 to 256 or a token outside 0 to K - 1.
     """
     num_bins = check_num_bins(num_bins)
@@ -80,7 +80,7 @@ def check_num_bins(num_bins: int) -> int:
         K.
 
     Raises:
-        TypeError: If it is no integer.
+        TypeError: If it is not an integer.
         ValueError: If it is out of range.
     """
     return check_count("num_bins", num_bins, MIN_BINS, MAX_BINS)
@@ -99,7 +99,7 @@ def check_count(name: str, value: int, least: int = 1, most: int | None = None) 
         The value.
 
     Raises:
-        TypeError: If it is no integer.
+        TypeError: If it is not an integer.
         ValueError: If it is out of range.
     """
     try:
@@ -123,7 +123,7 @@ def check_tokens(tokens: torch.Tensor, num_bins: int) -> None:
             more than the 256 that grey levels can be cut into.
 
     Raises:
-        TypeError: If tokens is no integer tensor; if K is no integer.
+        TypeError: If tokens is not an integer tensor; if K is not an integer.
         ValueError: If a token is out of range, or K below 2.
     """
     num_bins = check_count("num_bins", num_bins, MIN_BINS)

@@ -1,4 +1,4 @@
-"""What the surroundings decide: seeds, the device, and files that are whole or absent."""
+"""What the environment decides: seeds, the device, and files that are whole or absent."""
 
 import errno
 import glob
@@ -25,7 +25,7 @@ def seeded_generator(seed: int = 0) -> torch.Generator:
     """Return a random number generator on the CPU, seeded with `seed` + `PIXELAR_SEED_OFFSET`.
 
     The environment variable shifts every default seed at once, so that you can check
-    whether a result hangs on one lucky seed.
+    whether a result depends on one lucky seed.
 
     Args:
         seed: Any integer.
@@ -34,7 +34,7 @@ def seeded_generator(seed: int = 0) -> torch.Generator:
         A `torch.Generator` on the CPU.
 
     Raises:
-        TypeError: If the seed is no integer.
+        TypeError: If the seed is not an integer.
         ValueError: If `PIXELAR_SEED_OFFSET` is not an integer.
     """
     text = os.environ.get("PIXELAR_SEED_OFFSET") or "0"
@@ -48,7 +48,7 @@ def seeded_generator(seed: int = 0) -> torch.Generator:
 
 
 def pick_generator(generator: torch.Generator | None) -> torch.Generator:
-    """Return the generator that was given, else `seeded_generator()`.
+    """Return the given generator, or `seeded_generator()` if there is none.
 
     Args:
         generator: On the CPU, or None.
@@ -74,7 +74,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 
     Args:
         device: A device such as "cpu" or "cuda:0", or "auto": then `PIXELAR_DEVICE`
-            decides where it is set, else the first there is of cuda, mps and cpu.
+            decides if it is set, else the first available of cuda, mps and cpu.
 
     Returns:
         A `torch.device` that exists on this machine.
@@ -103,15 +103,15 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
     """Write a file so that it is there whole or not at all: write beside it, then rename.
 
-    What a killed process left half-written beside `path` is deleted; what another one is
-    writing there just now is not.
+    Half-written files that a killed process left beside `path` are deleted; one that another
+    process is writing at the moment is not.
 
     Args:
         path: The file to write; its folder is created where it is missing.
         write: Called with the path of an empty temporary file in the same folder.
 
     Raises:
-        OSError: If the folder or file cannot be written, or the disk is full. What stood at
+        OSError: If the folder or file cannot be written, or the disk is full. What was at
             `path` before is then still there.
     """
     path = Path(path)
@@ -124,7 +124,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise unless `write_atomically` could write this file; nothing of the trial stays.
+    """Raise unless `write_atomically` could write this file; the attempt leaves nothing behind.
 
     Args:
         path: The file that is to be written later.

@@ -17,7 +17,7 @@ from pixelar_lib.quantization import check_count
 from pixelar_lib.runtime import pick_generator
 
 IMAGES_PER_CHUNK = 1024
-NOT_FINITE = "the logits are not finite; train the model again, more gently."
+NOT_FINITE = "the logits are not finite; train the model again, with a lower learning rate."
 KEYS_KEPT = 4096  # more than FEW digits have pixels
 SMALL_STEPS = 64  # images up to which a step is too small for two threads
 FEW = 4  # images up to which a model with context keys draws them one after the other
@@ -25,7 +25,7 @@ FEW = 4  # images up to which a model with context keys draws them one after the
 
 @dataclass(frozen=True)
 class Trace:
-    """Drawn images, and what the model thought of each pixel when it was its turn.
+    """Drawn images, and what the model expected of each pixel when its turn came.
 
     Attributes:
         tokens: long (N, H, W).

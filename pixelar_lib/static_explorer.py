@@ -12,22 +12,25 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from matplotlib.figure import Figure
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from pixelar_lib.picture import SCREEN_DPI
+from pixelar_lib.plotting.figure import SCREEN_DPI, Picture
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: Picture) -> bytes:
     """Return a figure as a small PNG: a palette of 256 colours is enough for what we draw."""
-    drawn, small = io.BytesIO(), io.BytesIO()
+    drawn, small, notes = io.BytesIO(), io.BytesIO(), PngInfo()
     figure.savefig(drawn, format="png", dpi=SCREEN_DPI)
-    Image.open(drawn).convert("RGB").quantize(256).save(small, format="png", optimize=True)
+    for name, text in figure.facts().items():
+        notes.add_text(name, text)
+    picture = Image.open(drawn).convert("RGB").quantize(256)
+    picture.save(small, format="png", optimize=True, pnginfo=notes)
     return small.getvalue()
 
 
 def static_explorer(
-    draw: Callable[..., Figure],
+    draw: Callable[..., Picture],
     stops: dict[str, list[float]],
     start: dict[str, float],
     labels: dict[str, str],
@@ -64,7 +67,7 @@ def static_explorer(
     )
 
 
-def _picture(figure: Figure) -> str:
+def _picture(figure: Picture) -> str:
     title = " ".join((figure.get_suptitle() or figure.axes[0].get_title()).split())
     kind = "picture" if any(axis.images for axis in figure.axes) else "chart"
     data = base64.b64encode(png(figure)).decode()

@@ -54,7 +54,7 @@ def fit(
     """Train a model in place, by minimising its `training_loss`.
 
     Within `distributed.processes` all processes call it alike, and together train as one would.
-    What is refused is refused before the model's weights have changed. Trainings in several
+    Anything that is refused is refused before the model's weights change. Trainings in several
     threads wait for each other; other threads must leave torch's global randomness alone.
 
     Args:

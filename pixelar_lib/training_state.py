@@ -1,4 +1,4 @@
-"""A training under way: what changes from step to step, and what it records."""
+"""A training in progress: what changes from step to step, and what it records."""
 
 import math
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class History:
 
 
 class Training:
-    """A model on its way: all that changes from step to step.
+    """A model in training: everything that changes from step to step.
 
     Attributes:
         history: The recorded losses.

@@ -88,34 +88,39 @@ def explore_bins(image: torch.Tensor) -> Explorer:
     def draw(num_bins: int) -> Figure:
         tokens = quantize(image, num_bins)
         back = dequantize(tokens, num_bins)
-        lost = (back - original).abs()
+        lost = (back - original).abs() * num_bins  # too faint to see as it is; 1 is a whole bin
         return plotting.image_grid(
             torch.stack([original, back, lost]),
             f"{num_bins} bins: {len(tokens.unique())} of them occur, "
             f"error {quantization_error(image, num_bins):.1f} of 255",
             columns=3,
-            captions=["original", "quantized", "lost"],
+            captions=["original", "quantized", f"lost, × {num_bins}"],
         )
 
     return Explorer(
         draw,
         {"num_bins": _slider("bins K", 16, 2, 256)},
         {"num_bins": [2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]},
-        "The original, the same with K bins, and what is lost between the two.",
+        "The original, the same with K bins, and what is lost between the two, amplified K times.",
     )
 
 
-def explore_context(model: PixelModel, image: torch.Tensor) -> Explorer:
+def explore_context(
+    model: PixelModel, image: torch.Tensor, row: int | None = None, column: int | None = None
+) -> Explorer:
     """Move over the image and see which pixels the model sees there.
 
     Args:
         model: Keeps the contract; its stated receptive field is shown.
         image: uint8 (H, W).
+        row: Where to begin; default: in the middle.
+        column: The same for the columns.
 
     Returns:
         The explorer; its sliders are "row" and "column".
     """
     height, width = image.shape
+    begin = height // 2 if row is None else row, width // 2 if column is None else column
 
     def draw(row: int, column: int) -> Figure:
         seen = model.receptive_field(row, column, height, width)
@@ -124,15 +129,13 @@ def explore_context(model: PixelModel, image: torch.Tensor) -> Explorer:
         return plotting.context_picture(image, [seen], [title], row, column)
 
     sliders = {
-        "row": _slider("row", height // 2, 0, height - 1),
-        "column": _slider("column", width // 2, 0, width - 1),
+        "row": _slider("row", begin[0], 0, height - 1),
+        "column": _slider("column", begin[1], 0, width - 1),
     }
-    # Each place at the edges that cut a context off, and a few between.
-    columns = _stops(width, width - 3, width - 2)
     return Explorer(
         draw,
         sliders,
-        {"row": _stops(height), "column": columns},
+        {"row": _stops(height, *begin), "column": _stops(width, *begin)},
         "The square marks the pixel to predict, the dots mark what the model sees there.",
     )
 
@@ -182,4 +185,9 @@ def _slider(name: str, value: int, smallest: int, largest: int) -> ipywidgets.In
 
 
 def _stops(size: int, *more: int) -> list[int]:
-    return sorted({0, 1, 2, size // 4, size // 2, 3 * size // 4, size - 1, *more} & {*range(size)})
+    """Return each place at the edges that cut a context off, and what is asked for between.
+
+    Sliders of equal size have equal stops, so that equal numbers stand at equal places.
+    """
+    edges = {0, 1, 2, size - 3, size - 2, size - 1}
+    return sorted((edges | {*more}) & {*range(size)})

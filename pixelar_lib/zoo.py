@@ -1,4 +1,4 @@
-"""The trained models that ship with the library, and the recorded figures of all trainings."""
+"""The trained models that ship with the library, and the recorded results of all trainings."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pixelar_lib.runtime import ASSETS, read_asset
 
 @dataclass(frozen=True)
 class DataKind:
-    """A kind of MNIST, which likelihoods may be compared on.
+    """A kind of MNIST; likelihoods can be compared within one kind only.
 
     Attributes:
         description: What it is, with {num_bins} for K.
@@ -60,7 +60,7 @@ def load_pretrained(name: str) -> models.PixelModel:
         name: One of `list_pretrained()`.
 
     Returns:
-        The model, with the weights whose figures `info` tells.
+        The model, with the weights whose figures `info` gives.
 
     Raises:
         ValueError: If no model has that name, its file is truncated or altered, or its
@@ -100,7 +100,7 @@ def results() -> dict[str, dict]:
     Returns:
         For each name the recipe, the runs (one a seed, with curve, figures on validation and test
         images, seconds; None if an older one was interrupted), the commit, the machine and the
-        command that makes it again.
+        command that repeats it.
 
     Raises:
         ValueError: If a record is truncated or altered.
@@ -168,7 +168,7 @@ def build_model(class_name: str, arguments: dict) -> models.PixelModel:
 
 
 def load_weights(model: models.PixelModel, state: dict, name: str) -> None:
-    """Put weights into a model, as float32, or say why they do not fit.
+    """Load weights into a model, as float32, or say why they do not fit.
 
     Args:
         model: The model to fill.

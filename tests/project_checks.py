@@ -21,7 +21,6 @@ MODULE_ORDER = [
         "analysis",
         "quality",
         "zoo",
-        "picture",
         "plotting",
         "static_explorer",
         "widgets",
@@ -442,7 +441,7 @@ def number_complaints(notebook):
         r"\[[^\]]*\]\([^)]*\)",
         r"<[^>\n]+>",
         r"https?://\S+",
-        r"\b(?:[Ee]xercise|[Ff]igure|[Ss]ection|[Tt]able) \d+\.\d+",  # labels
+        r"\b(?:[Ee]xercise|[Qq]uestion|[Ff]igure|[Ss]ection|[Tt]able) \d+\.\d+",  # labels
     ):
         text = re.sub(pattern, " ", text)
     outputs = re.sub(r"\s+%", "%", printed(notebook))

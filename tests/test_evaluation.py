@@ -211,6 +211,6 @@ def test_k_gram_refuses_runs_that_do_not_fit():
     tokens = some_tokens(2, (4, 5), 3)
     with pytest.raises(ValueError, match="k is 0; it must be at least 1"):
         KGramBaseline(tokens, 3, 0)
-    with pytest.raises(ValueError, match=r"k = 7 is too long: .* Choose less"):
+    with pytest.raises(ValueError, match=r"k = 7 is too long: .* Choose a smaller one"):
         KGramBaseline(tokens, 256, 7)
     KGramBaseline(tokens, 256, 6)

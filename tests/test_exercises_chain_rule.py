@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises.chain_rule import (
     check_count_pictures,
@@ -23,6 +23,11 @@ def test_code_that_raises(check):
         raise IndexError("too far")
 
     assert_hint(check(answer), "Your code raised IndexError: too far")
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+def test_an_untouched_stub_is_not_attempted(check):
+    assert_not_attempted(check(lambda *_: ...))
 
 
 # 1.1, counting pictures

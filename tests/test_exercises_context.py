@@ -2,12 +2,23 @@
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.context import neighbourhood, raster, windows
 from pixelar_lib.exercises import context as checkers
 
 TINY = {(0, 1): [16, 16, 16, 1], (1, 0): [16, 1, 2, 3], (2, 2): [5, 6, 7, 8]}
+
+
+def test_what_was_not_attempted():
+    assert_not_attempted(checkers.check_tiny_windows(dict.fromkeys(TINY, ...)))
+    assert_not_attempted(checkers.check_tiny_windows(TINY | {(2, 2): ...}))
+    for check in (
+        checkers.check_my_window,
+        checkers.check_reach,
+        checkers.check_neighbourhood_size,
+    ):
+        assert_not_attempted(check(lambda *_: ...))
 
 
 def test_tiny_windows_right():
@@ -76,6 +87,15 @@ def one_early(tokens, row, column, k, start):
     return ([start] * (k + 1) + tokens.flatten().tolist())[t + 1 : t + 1 + k]
 
 
+def unwrapped(tokens, row, column, k, start):  # the old stub
+    return tokens[row, column - k : column].tolist()
+
+
+def skipping(*question):
+    right = padded_slice(*question)
+    return [right[0], *right[:-2], right[-1]]
+
+
 @pytest.mark.parametrize(
     ("my_window", "hint"),
     [
@@ -84,7 +104,9 @@ def one_early(tokens, row, column, k, start):
         (lambda *question: padded_slice(*question)[::-1], "the window is reversed"),
         (negative_index, "a negative index counts from the end"),
         (row_only, "start tokens inside the picture"),
-        (one_early, "the window is ["),
+        (one_early, "should end with the pixel just before"),
+        (unwrapped, "you return 0 tokens"),
+        (skipping, "are not the 4 tokens read last"),
         (lambda tokens, *rest: tokens.missing, "Your code raised AttributeError"),
     ],
 )
@@ -109,7 +131,9 @@ def test_reach_right(reach):
         (lambda width, up, right: 28 * up - right, "as if the row had 28 pixels"),
         (lambda width, up, right: up * width + right, "nearer in reading order"),
         (lambda width, up, right: up * width - right - 1, "one too few"),
-        (lambda width, up, right: up * width, "the window must hold 27 pixels, but you say 28"),
+        (lambda width, up, right: up * width, "The column counts, too"),
+        (lambda width, up, right: 28, "as if the row had 28 pixels"),  # the old stub
+        (lambda width, up, right: 7, "you say 7. Count the steps"),
         (lambda width, up, right: up / 0, "Your code raised ZeroDivisionError"),
     ],
 )

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises.cross_entropy import (
     check_best_constant,
@@ -23,6 +23,12 @@ def test_an_error_in_the_answer_becomes_a_hint(check):
         raise KeyError("oh")
 
     assert "raised KeyError" in repr(check(broken))
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+@pytest.mark.parametrize("stub", [..., lambda *_: ..., lambda *_: (..., ...), lambda *_: None])
+def test_an_untouched_stub_is_not_attempted(check, stub):
+    assert_not_attempted(check(stub))
 
 
 def pair(bits, perplexity):
@@ -127,8 +133,9 @@ def test_best_constant(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda counts: torch.full_like(counts, 1 / len(counts)), "is the same for all"),
-        (lambda counts: counts.softmax(dim=0), "is the same for all"),
+        (lambda counts: torch.full_like(counts, 1 / len(counts)), "not looked at the counts"),
+        (lambda counts: counts.softmax(dim=0), "no logits"),
+        (lambda counts: (counts + 1) / (counts + 1).sum(), "is the same for all"),
         (lambda counts: F.one_hot(counts.argmax(), len(counts)), "impossible"),
         (lambda counts: counts, "add up to 1"),
         (lambda counts: counts[:1] / counts[:1], "return 4 probabilities"),
@@ -162,7 +169,9 @@ def test_best_guesses(answer):
     [
         (lambda tokens: (mode(tokens), mode(tokens)), "first guess is the most common"),
         (lambda tokens: (round(mean(tokens)), mode(tokens)), "rounded"),
-        (lambda tokens: (tokens.float().quantile(0.5) + 0.5, mode(tokens)), "absolute error"),
+        (lambda tokens: (tokens.median(), mode(tokens)), "is the median"),
+        (lambda tokens: (tokens.median(), tokens.median()), "is the median"),  # the old stub
+        (lambda tokens: (tokens.max() / 2, mode(tokens)), "derivative to zero"),
         (lambda tokens: (mean(tokens), mean(tokens)), "never right"),
         (lambda tokens: (mean(tokens), tokens.max()), "most frequent"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises.first_digit import check_draw_page, check_keep_left, check_may_matter
 from pixelar_lib.models import CategoricalPixelPredictor
@@ -98,11 +98,11 @@ def test_right_answers(check, answer):
         (check_draw_page, lambda seed: sample(MODEL, 10, generator=RUNNING), "inside the function"),
         (check_draw_page, lambda seed: dequantize(draw_page(seed), 16), "whole numbers"),
         (check_draw_page, lambda seed: draw_page(seed)[0], "not (28, 28)"),
-        (check_draw_page, lambda seed: None, "not NoneType"),
+        (check_draw_page, lambda seed: sample, "not function"),
         (check_keep_left, in_place, "Work on a copy"),
         (check_keep_left, lambda x, n: x[:, :n], "a whole picture"),
         (check_keep_left, lambda x, n: filled(x, slice(n, None), -1), "You keep the upper rows"),
-        (check_keep_left, lambda x, n: filled(x, (..., slice(n, None)), 0), "0 is paper"),
+        (check_keep_left, lambda x, n: filled(x, (..., slice(n, None)), 0), "Token 0 is a tone"),
         (check_keep_left, lambda x, n: filled(x, (..., slice(n)), -1), "columns 0 to 13"),
         (check_keep_left, lambda x, n: keep_left(x, 14), "columns 0 to 4"),
         (check_may_matter, lambda row, column: torch.ones(28), "shape (28, 28)"),
@@ -119,3 +119,18 @@ def test_mistakes_get_their_hint(check, answer, hint):
 @pytest.mark.parametrize("check", [check_draw_page, check_keep_left, check_may_matter])
 def test_code_that_raises(check):
     assert_hint(check(raises), "RuntimeError: not written yet")
+
+
+@pytest.mark.parametrize("check", [check_draw_page, check_keep_left, check_may_matter])
+def test_an_untouched_stub_is_not_attempted(check):
+    assert_not_attempted(check(lambda *_: ...))
+
+
+def test_no_hint_is_the_solution():
+    verdicts = [
+        check_draw_page(lambda seed: sample(MODEL, 10)),
+        check_keep_left(lambda x, n: filled(x, slice(n, None), -1)),
+        check_keep_left(lambda x, n: filled(x, (..., slice(n, None)), 0)),
+    ]
+    for code in ("seeded_generator(", "[:, ", "= -1"):
+        assert all(code not in verdict.message for verdict in verdicts)

@@ -5,9 +5,14 @@ from itertools import pairwise
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises import model as checkers
+
+
+@pytest.mark.parametrize("name", [name for name in vars(checkers) if name.startswith("check_")])
+def test_an_untouched_stub_is_not_attempted(name):
+    assert_not_attempted(getattr(checkers, name)(lambda *arguments: ...))
 
 
 @pytest.mark.parametrize("first_loss", [math.log, lambda K: -torch.tensor(1 / K).log()])
@@ -21,7 +26,7 @@ def test_first_loss_right(first_loss):
         (math.log2, "the loss in bits"),
         (lambda K: math.log(K + 1), "You counted the start token"),
         (lambda K: 1 / K, "The loss is the surprise"),
-        (lambda K: 0.0, "you say 0.000"),
+        (lambda K: 0.0, "you predict 0.000"),
         (lambda K: K / 0, "Your code raised ZeroDivisionError"),
     ],
 )
@@ -63,7 +68,7 @@ def largest_of_all(logits):
         (largest_of_all, "Subtract from each row its own maximum"),
         (lambda z: z.softmax(dim=0), "Each row should sum to 1"),
         (lambda z: z.softmax(dim=-1)[..., :1], "The shape should stay"),
-        (lambda z: (2 * z).softmax(dim=-1), "not e to each, over the sum"),
+        (lambda z: (2 * z).softmax(dim=-1), "not exp of each logit"),
         (lambda z: z.exp() / z.exp().sum(dim=1), "Your code raised"),
     ],
 )
@@ -90,19 +95,26 @@ def test_parameter_count_right(count_parameters):
 @pytest.mark.parametrize(
     ("error", "hint"),
     [
-        (lambda K, k, d, h: -d, "The start token has a row, too"),
-        (lambda K, k, d, h: -2 * h - K, "the biases"),
+        (lambda K, k, d, h: -d, "the start token has a row, too"),
+        (lambda K, k, d, h: -2 * h - K, "The biases are missing"),
         (lambda K, k, d, h: -(k - 1) * d * h, "laid end to end"),
-        (lambda K, k, d, h: h + 1, "nobody predicts the start token"),
-        (lambda K, k, d, h: k, "and you count 152,634"),
+        (lambda K, k, d, h: h + 1, "the start token is never predicted"),
+        (lambda K, k, d, h: k, "you count 152,634, which is 10 too many"),
         (lambda K, k, d, h: K // 0, "Your code raised ZeroDivisionError"),
-        (lambda K, k, d, h: k - 10, "For K = 16, k = 24, d = 16, h = 256 the network has 168,736"),
+        (lambda K, k, d, h: 10 - k, "For K = 16, k = 24, d = 16, h = 256 you count 168,722"),
+        (lambda K, k, d, h: 10 - k, "which is 14 too few"),
     ],
 )
 def test_parameter_count_hints(error, hint):
     assert_hint(
         checkers.check_parameter_count(lambda *sizes: layer_by_layer(*sizes) + error(*sizes)), hint
     )
+
+
+def test_parameter_count_names_every_mistake():
+    verdict = checkers.check_parameter_count(lambda K, k, d, h: K * d + d * h + h * h + h * K)
+    assert_hint(verdict, "the start token has a row, too", "The biases", "laid end to end")
+    assert "never predicted" not in verdict.message
 
 
 def looks_ahead(model, tokens, change=lambda model, tokens: (tokens + 1) % model.num_bins):

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from exercise_verdicts import assert_correct, assert_hint
+from exercise_verdicts import assert_correct, assert_hint, assert_not_attempted
 
 from pixelar_lib.exercises.quantization import (
     check_float_quantizer,
@@ -24,6 +24,13 @@ def test_code_that_raises(check):
         raise KeyError("bins")
 
     assert_hint(check(answer), "Your code raised KeyError: 'bins'")
+
+
+@pytest.mark.parametrize(
+    "check", [check_levels_per_bin, check_largest_error, check_float_quantizer]
+)
+def test_what_was_not_attempted(check):
+    assert_not_attempted(check(lambda *_: ...))
 
 
 # 2.1, levels in each bin
@@ -46,10 +53,14 @@ def test_levels_per_bin(answer):
 @pytest.mark.parametrize(
     ("answer", "hints"),
     [
-        (lambda K: [256 // K] * K, ["For K = 3", "add up to 255"]),
-        (lambda K: torch.bincount(LEVELS[:-1].long() * K // 256, minlength=K), ["255", "white"]),
-        (lambda K: torch.bincount((LEVELS / 255 * K).long()), ["2 bins", "3 counts"]),
-        (lambda K: [256 // K + (token < 256 % K) for token in range(K)], ["For K = 100"]),
+        (lambda K: [256 // K] * K, ["For K = 3", "cannot all be alike"]),  # the old stub
+        (
+            lambda K: torch.bincount(LEVELS[:-1].long() * K // 256, minlength=K),
+            ["add up to 255", "white"],
+        ),
+        (lambda K: torch.bincount((LEVELS / 255 * K).long()), ["2 bins", "3 counts", "white"]),
+        (lambda K: [256 // K + (token < 256 % K) for token in range(K)], ["wrong order"]),
+        (lambda K: [1] * (K - 1) + [257 - K], ["For K = 2 the counts are different"]),
     ],
 )
 def test_levels_per_bin_hints(answer, hints):
@@ -76,14 +87,22 @@ def test_largest_error(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda K: largest_by_trying(K) / 255, "Multiply by 255"),
+        (lambda K: largest_by_trying(K) / 255, "We ask for levels"),
         (lambda K: (dequantize(quantize(LEVELS, K), K) * 255 - LEVELS).abs().mean(), "mean error"),
-        (lambda K: 256 / K, "Try all 256 levels"),
-        (lambda K: 0.0, "Try all 256 levels"),
+        (lambda K: 256 / K, "a whole bin"),
+        (lambda K: 128 / K, "half a bin on the scale of 256"),
+        (lambda K: 0.0, "too small"),  # the old stub
+        (lambda K: 255, "too large"),
     ],
 )
 def test_largest_error_hints(answer, hint):
     assert_hint(check_largest_error(answer), hint)
+
+
+def test_the_largest_error_is_half_a_bin_to_within_one_level():
+    excess = [largest_in_plain_python(K) - 128 / K for K in range(2, 257)]
+    assert -0.5 <= min(excess) < max(excess) < 1
+    assert largest_in_plain_python(6) == 21.75 > 128 / 6  # level 213, as chapter 2 is careful about
 
 
 # 2.3, the float formula
@@ -107,7 +126,7 @@ def test_float_quantizer(answer):
     [
         (lambda x, K: torch.floor(x * K).long(), ["For K = 2 white became 2", "start token"]),
         (lambda x, K: torch.floor(x * K).long().clamp(max=K - 1), ["go back to the level"]),
-        (lambda x, K: torch.floor(x * (K - 1e-6)).long(), ["another token"]),
+        (lambda x, K: torch.floor(x * (K - 1e-6)).long(), ["another token"]),  # the old stub
         (lambda x, K: quantize_through_levels(x, K).float(), [".long()"]),
     ],
 )

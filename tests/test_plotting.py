@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import AxesImage
 from PIL import Image
 
-from pixelar_lib import picture, plotting
+from pixelar_lib import plotting
 
 
 def shown(axis):
@@ -35,6 +35,7 @@ def draw_each():
         plotting.heat_maps([grid], ["map"], ["nats"], "title"),
         plotting.context_picture(grid, [grid > 0.5], ["title"], 1, 1),
         plotting.reliability_diagram(grid[0], grid[1], "title"),
+        plotting.network([("box", "(N, 2)", 0), ("box", "(N, 3)", 9)], "title"),
     ]
 
 
@@ -51,7 +52,7 @@ def test_each_figure_is_sharp_and_shown_once():
     for figure in draw_each():
         assert figure.dpi == 200
         is_chart = not any(axis.images for axis in figure.axes)
-        assert to_hex(figure.get_facecolor()) == ("#ffffff" if is_chart else picture.CARD)
+        assert to_hex(figure.get_facecolor()) == ("#ffffff" if is_chart else plotting.CARD)
     assert plt.get_fignums() == []  # pyplot keeps none, so a notebook does not show it twice
 
 
@@ -67,7 +68,7 @@ def notes_of(figure):
 def test_each_figure_can_be_read_on_a_phone_and_says_so():
     for figure in draw_each():
         notes = notes_of(figure)
-        assert figure.get_figwidth() <= picture.WIDTH
+        assert figure.get_figwidth() <= plotting.WIDTH
         assert notes["Lettering"] >= 0.028
         assert ("Picture" in notes) == any(axis.images for axis in figure.axes)
 
@@ -161,6 +162,16 @@ def test_number_grids_write_every_number_in_its_format():
     for axis, grid in ((left, grids[0]), (right, grids[1])):
         assert torch.equal(shown(axis), grid)
         assert [text.get_color() for text in axis.texts] == ["white", "black"]  # on dark, on light
+
+
+def test_number_grids_are_shaded_between_the_limits():
+    grid = torch.tensor([[0.25, 0.75]])
+    figure = plotting.number_grids([grid], ["greys"], "two", [".2f"], limits=[(0, 2)])
+    (axis,) = figure.axes
+    assert axis.images[0].get_clim() == (0, 2)
+    assert [text.get_color() for text in axis.texts] == ["white", "white"]  # both are dark
+    (axis,) = plotting.number_grids([grid], ["greys"], "two", [".2f"]).axes
+    assert axis.images[0].get_clim() == (0.25, 0.75)
 
 
 def test_context_picture_marks_what_is_seen_and_what_is_predicted():
@@ -283,3 +294,24 @@ def test_reliability_diagram_holds_the_data_beside_the_diagonal():
     assert diagonal.get_linestyle() != model.get_linestyle()
     assert axis.get_xlim() == (0, 1) and axis.get_ylim() == (0, 1)
     assert "confidence" in axis.get_xlabel() and "accuracy" in axis.get_ylabel()
+
+
+# The network
+
+
+def test_network_draws_its_parts_from_top_to_bottom():
+    boxes = [("window", "(N, 10)", 0), ("table", "(N, 10, 32)", 544), ("layer", "(N, 256)", 82_176)]
+    figure = plotting.network(boxes, "three parts")
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    extents = [box.get_window_extent() for box in axis.patches]
+    words = {text.get_text(): text.get_window_extent() for text in axis.texts if text.get_text()}
+    sizes = ["no parameters", "544 parameters", "82,176 parameters"]
+    for (name, shape, _), size, extent in zip(boxes, sizes, extents, strict=True):
+        for word in (name, shape, size):
+            letters = words.pop(word)
+            assert extent.x0 < letters.x0 < letters.x1 < extent.x1
+            assert extent.y0 < letters.y0 < letters.y1 < extent.y1
+    assert not words
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(extents))
+    assert sum(text.get_text() == "" for text in axis.texts) == 2  # an arrow between each two

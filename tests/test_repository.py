@@ -103,6 +103,19 @@ def test_links_to_colab_follow(copy):
     )
 
 
+def test_readme_offers_colab_only_once_there_is_an_address(copy):
+    readme = copy / "README.md"
+    offer = "\n- **Run on Colab**, one click each: "
+    hidden = readme.read_text(encoding="utf8").partition("<!-- afterwards:")[2].partition("-->")[0]
+    assert offer in hidden
+    repository.update()  # with the placeholder
+    assert hidden in readme.read_text(encoding="utf8")
+    repository.update(url=URL)
+    shown = readme.read_text(encoding="utf8")
+    assert offer in shown
+    assert "<!--" not in shown and "-->" not in shown
+
+
 def test_readme_opens_each_notebook_on_colab():
     readme = (ROOT / "README.md").read_text(encoding="utf8")
     for path in ROOT.glob("notebooks/*.ipynb"):
@@ -234,12 +247,12 @@ def test_setup_installs_a_tag_and_nothing_else(cell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tag = f"v{repository.stored(repository.VERSION_HOME)}"
     [command] = cell(installed=False)
-    assert command[1:] == ["-m", "pip", "install", "--quiet", "--no-deps", f"git+{URL}@{tag}"]
+    assert command[1:] == ["-m", "pip", "install", "-q", "--no-deps", f"git+{URL}@{tag}"]
 
 
 def test_setup_says_why_pip_failed(cell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RuntimeError, match=r"could not install git\+https.*\nno network"):
+    with pytest.raises(RuntimeError, match=r"pip failed on git\+https.*\nno network"):
         cell(installed=False, status=1)
 
 

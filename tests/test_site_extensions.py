@@ -1,11 +1,15 @@
 """What the book's extensions compute: addresses, previews, which files a page brings."""
 
 import xml.etree.ElementTree as ET
+from base64 import b64decode
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from book._ext import addresses, light_pages
+from book._ext import addresses, figures, light_pages
+from pixelar_lib import plotting
+from pixelar_lib.static_explorer import png
 
 PLACEHOLDER = "https://github.com/-owner-/generating-pixels"
 
@@ -62,6 +66,13 @@ def test_pages_speak_of_their_address_only_where_it_is_known(repository, site, t
     assert "description" not in context
     addresses.describe_page(app, "book/index", "page.html", context, None)
     assert context["description"] == addresses.DESCRIPTION
+
+
+def test_pages_name_the_repository_they_are_published_from():
+    config = SimpleNamespace(html_theme_options={"repository_url": "https://github.com/one/pixels"})
+    source = [f"git clone {PLACEHOLDER} book"]
+    addresses.fill_in_address(SimpleNamespace(config=config), "book/a", source)
+    assert source == ["git clone https://github.com/one/pixels book"]
 
 
 def test_summary():
@@ -178,3 +189,20 @@ def test_embedded_pictures_become_files_of_the_book(tmp_path):
     assert picture.read_bytes() == b"pixels"
     assert html == [f'<img src="../_images/{picture.name}">']
     assert latex == [text]
+
+
+def test_charts_are_told_from_pictures_by_what_they_note():
+    chart = plotting.bar_chart({"bar": [1.0, 2.0]}, ["a", "b"], "title", "x", "y")
+    picture = plotting.image_grid(torch.rand(2, 3, 3), "title")
+    for draw in (lambda figure: b64decode(figure._repr_mimebundle_()[0]["image/png"]), png):
+        assert figures.is_chart(draw(chart)) and not figures.is_chart(draw(picture))
+        notes = figures.png_notes(draw(picture))
+        assert float(notes["Lettering"]) == pytest.approx(
+            10 / 72 / picture.get_figwidth(), abs=1e-4
+        )
+        assert notes["Picture"] == picture.facts()["Picture"]
+
+
+@pytest.mark.parametrize("other", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0"])
+def test_what_notes_nothing_is_no_chart(other):
+    assert figures.png_notes(other) == {} and not figures.is_chart(other)

@@ -159,12 +159,23 @@ def test_a_page_without_a_kernel_begins_where_the_widget_is(make, unrendered):
     assert page.shown.png == explorer.children[-1].value
 
 
-def test_stops_of_the_context_are_each_place_at_the_edges_and_a_few_between():
+def test_stops_of_the_context_are_each_place_at_the_edges_and_where_it_begins():
     model = CategoricalPixelPredictor(context=neighbourhood(3))
     stops = widgets.explore_context(model, DIGIT)._stops
-    assert stops == {"row": [0, 1, 2, 7, 14, 21, 27], "column": [0, 1, 2, 7, 14, 21, 25, 26, 27]}
+    assert stops["row"] == stops["column"] == [0, 1, 2, 14, 25, 26, 27]
+    stops = widgets.explore_context(model, DIGIT, 13, 17)._stops
+    assert stops["row"] == stops["column"] == [0, 1, 2, 13, 17, 25, 26, 27]
     stops = widgets.explore_context(model, DIGIT[:1, :2])._stops
     assert stops == {"row": [0], "column": [0, 1]}
+
+
+def test_the_context_begins_where_it_is_told(unrendered):
+    explorer = widgets.explore_context(CategoricalPixelPredictor(context_length=10), DIGIT, 13, 0)
+    assert {name: slider.value for name, slider in explorer.sliders.items()} == {
+        "row": 13,
+        "column": 0,  # not the middle, though 0 counts as false
+    }
+    assert explorer.figure.axes[0].get_title().startswith("pixel (13, 0) sees")
 
 
 # Bins
@@ -185,7 +196,10 @@ def test_explore_bins_at_every_number_of_bins(monkeypatch):
         original, back, lost = images
         torch.testing.assert_close(original, DIGIT / 255)
         torch.testing.assert_close(back, dequantize(tokens, num_bins))
-        torch.testing.assert_close(lost, (back - original).abs(), atol=1e-6, rtol=0)
+        amplified = (back - original).abs() * num_bins
+        torch.testing.assert_close(lost, amplified, atol=1e-4, rtol=0)
+        assert lost.max() > 0.49  # half a bin, mid-grey
+        assert lost.max() < 1 or num_bins > 128  # else not cut off at white
     assert len(grids) == 256  # as made, then at 2, 3, ... 256
 
 
@@ -194,12 +208,20 @@ def test_explore_bins_shows_three_images_under_their_title(unrendered):
     for num_bins in (2, 5, 256):
         explorer.sliders["num_bins"].value = num_bins
         assert explorer.figure.get_suptitle().startswith(f"{num_bins} bins: ")
+        assert [axis.texts[0].get_text() for axis in explorer.figure.axes] == [
+            "original",
+            "quantized",
+            f"lost, × {num_bins}",
+        ]
         original, back, lost = (
             torch.as_tensor(axis.images[0].get_array().data) for axis in explorer.figure.axes
         )
         torch.testing.assert_close(original, DIGIT / 255)
         torch.testing.assert_close(back, dequantize(quantize(DIGIT, num_bins), num_bins))
-        torch.testing.assert_close(lost, (back - original).abs(), atol=1e-6, rtol=0)
+        amplified = (back - original).abs() * num_bins
+        torch.testing.assert_close(lost, amplified, atol=1e-4, rtol=0)
+        assert lost.max() > 0.49  # half a bin, mid-grey
+        assert lost.max() < 1 or num_bins > 128  # else not cut off at white
 
 
 # Context

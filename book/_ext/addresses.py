@@ -11,8 +11,9 @@ DESCRIPTION = (
     "A course on autoregressive image models: build one that draws handwritten digits pixel by "
     "pixel, and measure each part of it. Every number is computed; no GPU is needed."
 )
-PREVIEW_ALT = "Ten handwritten digits, each finished by a model from its upper half."
+PREVIEW_ALT = "Six handwritten digits, each completed by a model from its upper half."
 DESCRIPTION_LENGTH = 160
+PLACEHOLDER = re.compile(r"https://github\.com/-[\w-]*/[\w.-]+")
 
 
 def parts(repository_url):
@@ -79,6 +80,12 @@ def set_address(app, config):
         app.tags.add("published")
 
 
+def fill_in_address(app, docname, source):
+    """Write the repository's address into a page's text where the placeholder stands."""
+    url = app.config.html_theme_options["repository_url"]
+    source[0] = PLACEHOLDER.sub(lambda _: url, source[0])
+
+
 def describe_page(app, pagename, templatename, context, doctree):
     """Give a page's template its description, and a notebook's its place on Colab."""
     options = app.config.html_theme_options
@@ -109,6 +116,7 @@ def write_sitemap(app, exception):
 
 def setup(app):
     app.connect("config-inited", set_address)
+    app.connect("source-read", fill_in_address)
     app.connect("html-page-context", describe_page)
     app.connect("html-collect-pages", extra_pages)
     app.connect("build-finished", write_sitemap)

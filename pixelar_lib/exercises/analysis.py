@@ -25,8 +25,8 @@ def check_entropy_bits(entropy_bits: Callable[[torch.Tensor], float]) -> str:
         case = f"For {probabilities[:4]}{'...' if len(probabilities) > 4 else ''}"
         expect(
             not math.isnan(bits),
-            f"{case} you returned nan: in floats 0 times the logarithm of 0 is no number. A token "
-            "that cannot occur adds nothing; leave it out.",
+            f"{case} you returned nan, not a number: that is what floats make of 0 times the "
+            "logarithm of 0. A token that cannot occur adds nothing; leave it out.",
         )
         expect(
             abs(bits + right) > 1e-4 or abs(right) < 1e-4,
@@ -64,7 +64,7 @@ def check_caught_out(caught_out: Callable[[torch.Tensor, torch.Tensor], torch.Te
     expect(
         not torch.equal(mask, entropy - surprise > 3),
         "You mark pixels where the entropy is above the surprise. There the model paid less than "
-        "it expected; turn the difference round.",
+        "it expected; swap the two sides of the difference.",
     )
     expect(
         not torch.equal(mask, surprise / math.log(2) - entropy > 3),
@@ -76,10 +76,13 @@ def check_caught_out(caught_out: Callable[[torch.Tensor, torch.Tensor], torch.Te
         torch.equal(mask, right),
         f"With a surprise of {float(surprise[row, column]):.2f} nats and an entropy of "
         f"{float(entropy[row, column]):.2f} nats, a pixel is "
-        f"{'' if right[row, column] else 'not '}caught out. What was paid counts, less what was "
-        "expected.",
+        f"{'' if right[row, column] else 'not '}caught out. Take what was paid, subtract what "
+        "was expected, and compare the difference with 3.",
     )
-    return "A small probability alone is no surprise, where the model had expected to be unsure."
+    return (
+        "A small probability alone does not catch the model out: it may have known that it "
+        "was guessing."
+    )
 
 
 @checker
@@ -106,14 +109,15 @@ def check_image_bits(image_bits: Callable[[torch.Tensor], float]) -> str:
         )
         expect(
             abs(bits - right / probabilities.numel()) > 1e-3 * bits,
-            f"{case} you returned {bits:.2f}, the bits of a mean pixel. The picture pays for all.",
+            f"{case} you returned {bits:.2f}, the mean of a pixel. The picture "
+            "pays for all of them.",
         )
         expect(
             abs(bits - right) < 1e-3 * right,
             f"{case} the price is {right:.2f} bits, but you returned {bits:.2f}. Each pixel costs "
             "-log2 of its probability.",
         )
-    return "Bits add up, where probabilities multiply: that is why the loss is a logarithm."
+    return "Probabilities multiply and bits add up, and a sum of 784 bits does not underflow."
 
 
 @checker
@@ -131,7 +135,7 @@ def check_calibration_error(
     for confidence, right in (two, sure):
         for num_groups in (10, 1):
             _check_error_of(calibration_error, confidence, right, num_groups)
-    return "Always sure and right four times in five makes 0.2: it claims a fifth too much."
+    return "Always sure, and right four times in five: the error is 0.2, a fifth too sure."
 
 
 def _check_error_of(calibration_error, confidence, right, num_groups) -> None:
@@ -157,7 +161,8 @@ def _check_error_of(calibration_error, confidence, right, num_groups) -> None:
     )
     expect(
         not is_(gaps.abs().mean()),
-        f"{case} You weigh all groups alike. Weigh each gap with the group's share of predictions.",
+        f"{case} You give all groups the same weight. Weight each gap by the group's share of "
+        "the predictions.",
     )
     expect(
         not is_((gaps * shares).sum()) and not is_(-(gaps * shares).sum()),

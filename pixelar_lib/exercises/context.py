@@ -82,7 +82,11 @@ def check_my_window(my_window: Callable[..., list[int]]) -> str:
             f"{where} you put start tokens inside the picture. The raster window goes on at the "
             "end of the row above.",
         )
-        expect(given == right, f"{where} the window is {right}, not {given}.")
+        expect(
+            given[-1] == right[-1],
+            f"{where} the window ends with {given[-1]}. It should end with the pixel just before.",
+        )
+        expect(given == right, f"{where} {given} are not the {k} tokens read last.")
     return "k tokens for every pixel, earliest first, and never the pixel itself."
 
 
@@ -114,10 +118,17 @@ def check_reach(reach: Callable[[int, int, int], int]) -> str:
             f"{where}: you say {k}. A pixel further to the right is nearer in reading order.",
         )
         expect(
+            right == 0 or k != up * width,
+            f"{where}: you say {k}, as for the pixel right above. The column counts, too.",
+        )
+        expect(
             k != smallest - 1,
             f"{where}: you say {k}, one too few. A window of k reaches the pixel k places before.",
         )
-        expect(k == smallest, f"{where}: the window must hold {smallest} pixels, but you say {k}.")
+        expect(
+            k == smallest,
+            f"{where}: you say {k}. Count the steps in reading order, pixel by pixel.",
+        )
     return "k = up W - right: the pixel above is W back, the one above right is W - 1 back."
 
 

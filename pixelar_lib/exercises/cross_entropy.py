@@ -39,14 +39,18 @@ def check_units(convert: Callable[[float, int], tuple[float, float]]) -> str:
         )
         expect(
             not _close(perplexity, 2**per_pixel),
-            f"{case} you took 2 to the nats. Nats go with e; 2 would go with bits.",
+            f"{case} you raised 2 to the nats. Nats go with exp; 2 would go with bits.",
         )
         expect(
             _close(perplexity, math.exp(per_pixel)),
-            f"{case} the perplexity is not {perplexity:.4f}. It undoes the logarithm: e to the "
-            "nats of one pixel.",
+            f"{case} the perplexity is not {perplexity:.4f}. It undoes the logarithm: exp of "
+            "the nats of one pixel.",
         )
-    return "Bits/dim = nats/pixel / log 2, perplexity = e^(nats/pixel), for any size of picture."
+    bits, perplexity = convert(80.0, 784)
+    return (
+        "Bits/dim = nats/pixel / log 2, perplexity = exp(nats/pixel). The 80 nats are "
+        f"{float(bits):.3f} bits/dim, a perplexity of {float(perplexity):.2f}."
+    )
 
 
 @checker
@@ -89,7 +93,7 @@ def check_cross_entropy(
         expect(
             _close(loss, right),
             f"For the logits {one[0].tolist()} and token {token} the loss is {right:.4f}, but you "
-            f"get {loss:.4f}. Do not cut off large numbers; take the largest logit away.",
+            f"get {loss:.4f}. Do not cut off large numbers; subtract the largest logit.",
         )
     return "Equal to PyTorch's, for small logits and for a thousand."
 
@@ -114,6 +118,14 @@ def check_best_constant(best_constant: Callable[[torch.Tensor], torch.Tensor]) -
             f"For the counts {counts} you call a token impossible that does occur: its surprise "
             "is infinite. The likeliest token alone is not the best belief.",
         )
+        expect(
+            not torch.allclose(belief, torch.full_like(belief, 1 / len(n))),
+            "Every token gets the same: the belief of someone who has not looked at the counts.",
+        )
+        expect(
+            not torch.allclose(belief, n.double().softmax(dim=0)),
+            "Counts are no logits: softmax makes far too much of the largest one.",
+        )
         loss, best = (float(-(n * q.log()).sum() / n.sum()) for q in (belief, n / n.sum()))
         expect(
             loss < best + 1e-5,
@@ -130,10 +142,15 @@ def check_best_guesses(best_guesses: Callable[[torch.Tensor], tuple[float, float
     Args:
         best_guesses: Takes long tokens (N,); returns two numbers.
     """
-    for tokens in ([0, 0, 0, 15, 15], [0, 15, 15, 15, 9, 1], [2, 3, 3, 12]):
+    for tokens in ([0, 0, 0, 5, 9, 15, 15], [0, 15, 15, 15, 9, 1], [2, 3, 3, 12]):
         values = torch.tensor(tokens)
         mean, mode = float(values.double().mean()), int(torch.bincount(values).argmax())
         squares, often = (float(guess) for guess in best_guesses(values.clone()))
+        expect(
+            not _close(squares, float(values.median())) or mode == int(values.median()),
+            f"For {tokens} your first guess is the median. It minimises the absolute error; the "
+            "squared error is smaller elsewhere: set its derivative to zero.",
+        )
         expect(
             not _close(squares, mode) or _close(mean, mode),
             f"For {tokens} your first guess is the most common token. The squared error is "
@@ -146,7 +163,7 @@ def check_best_guesses(best_guesses: Callable[[torch.Tensor], tuple[float, float
         expect(
             _close(squares, mean),
             f"For {tokens} the squared error is smallest at {mean:.2f}, but you say {squares:.2f}. "
-            "The median minimises the absolute error, not the squared one.",
+            "Set its derivative to zero.",
         )
         expect(
             not _close(often, mean),

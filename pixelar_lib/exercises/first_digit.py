@@ -33,8 +33,8 @@ def check_draw_page(draw_page: Callable[[int], torch.Tensor]) -> str:
     )
     expect(
         not torch.equal(first, draw_page(2)),
-        "The seeds 1 and 2 gave the same page. Hand your seed on: "
-        "generator=seeded_generator(seed).",
+        "The seeds 1 and 2 gave the same page, so your seed has no effect. How did the first page "
+        "of the chapter tell `sample` where its random numbers start?",
     )
     return "Same seed, same page; another seed, another page."
 
@@ -62,13 +62,13 @@ def check_keep_left(keep_left: Callable[[torch.Tensor, int], torch.Tensor]) -> s
         )
         expect(
             not torch.equal(yours, rows_instead),
-            "You keep the upper rows. Rows come first in the brackets, columns second: [:, 14:] "
-            "is all rows, from column 14 on.",
+            "You keep the upper rows. Rows come first in the brackets, columns second; a colon "
+            "alone means all of them.",
         )
         expect(
             not torch.equal(yours, black),
-            "You made the right part black. 0 is paper, a tone like any other; -1 is what leaves "
-            "a pixel to the model.",
+            "You turned the right part into paper. Token 0 is a tone like any other, and the model "
+            "would keep it. What marks a pixel that is to be drawn?",
         )
         expect(
             torch.equal(yours, right),

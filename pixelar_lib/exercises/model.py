@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import combinations
 
 import torch
 import torch.nn.functional as F
@@ -22,11 +23,11 @@ def check_first_loss(first_loss: Callable[[int], float]) -> str:
         loss, right = float(first_loss(num_bins)), math.log(num_bins)
         expect(
             abs(loss - math.log2(num_bins)) > 1e-3,
-            f"For K = {num_bins} that is the loss in bits. In nats it is the natural logarithm.",
+            f"For K = {num_bins} that is the loss in bits. For nats, take the natural logarithm.",
         )
         expect(
             abs(loss - math.log(num_bins + 1)) > 1e-3,
-            "You counted the start token. The network never predicts it: it has K outputs.",
+            "You counted the start token. The network never predicts it, so it has K outputs.",
         )
         expect(
             abs(loss - 1 / num_bins) > 1e-3,
@@ -34,7 +35,7 @@ def check_first_loss(first_loss: Callable[[int], float]) -> str:
         )
         expect(
             abs(loss - right) < 1e-2,
-            f"For K = {num_bins} you say {loss:.3f}. An untrained network gives all K tokens "
+            f"For K = {num_bins} you predict {loss:.3f}. An untrained network gives all K tokens "
             "about the same probability. What is -log of that?",
         )
     return "An untrained network is about as good as a blind guess: log K nats per pixel."
@@ -59,12 +60,15 @@ def check_softmax(softmax: Callable[[torch.Tensor], torch.Tensor]) -> str:
         torch.allclose(answer.sum(dim=-1), torch.ones(2)),
         "Each row should sum to 1. Divide by the sum over the last direction, dim=-1.",
     )
-    expect(torch.allclose(answer, small.softmax(dim=-1)), "That is not e to each, over the sum.")
+    expect(
+        torch.allclose(answer, small.softmax(dim=-1)),
+        "That is not exp of each logit, over their sum.",
+    )
     large = torch.tensor([1000.0, 1002.0, -1000.0])
     expect(
         torch.allclose(softmax(large), large.softmax(dim=-1), atol=1e-3),
-        f"For the logits {large.tolist()} you return {softmax(large).tolist()}. e to the 1000 is "
-        "more than a float can hold: subtract the largest logit first.",
+        f"For the logits {large.tolist()} you return {softmax(large).tolist()}. exp(1000) is more "
+        "than a float can hold: subtract the largest logit first.",
     )
     rows = torch.tensor([[0.0, 1.0], [1000.0, 1001.0]])
     expect(
@@ -72,7 +76,23 @@ def check_softmax(softmax: Callable[[torch.Tensor], torch.Tensor]) -> str:
         "One row is right, but beside a row of huge logits a row of small ones is lost. Subtract "
         "from each row its own maximum: amax(dim=-1, keepdim=True).",
     )
-    return "Only differences matter, so the largest logit may become 0, and nothing overflows."
+    return "Only differences matter, so you may move the largest logit to 0, and nothing overflows."
+
+
+_HINTS = {
+    "start": "One row of the embedding is missing: the start token has a row, too.",
+    "biases": "The biases are missing. Each output of a layer has one.",
+    "window": "The first layer sees all vectors of the window laid end to end, not one of them.",
+    "outputs": "The last layer has K outputs, since the start token is never predicted.",
+}
+_SLIPS = [slips for size in range(1, 5) for slips in combinations(_HINTS, size)]  # fewest first
+
+
+def _count(K: int, k: int, d: int, h: int, slips: tuple[str, ...]) -> int:
+    """Return what somebody counts who makes these mistakes."""
+    first, last = d if "window" in slips else k * d, K + ("outputs" in slips)
+    biases = 0 if "biases" in slips else h + h + last
+    return (K + ("start" not in slips)) * d + first * h + h * h + h * last + biases
 
 
 @checker
@@ -88,29 +108,15 @@ def check_parameter_count(count_parameters: Callable[[int, int, int, int], int])
             model = CategoricalPixelPredictor(K, k, embedding_dim=d, hidden_size=h)
         answer, right = int(count_parameters(K, k, d, h)), model.num_parameters
         network = f"K = {K}, k = {k}, d = {d}, h = {h}"
-        expect(
-            answer != right - d,
-            f"For {network} just {d} parameters are missing: one row of the embedding. The start "
-            "token has a row, too.",
-        )
-        expect(
-            answer != right - 2 * h - K,
-            f"For {network} you are {2 * h + K} short: the biases. Each output of a layer has one.",
-        )
-        expect(
-            answer != right - (k - 1) * d * h,
-            "The first layer sees all vectors of the window laid end to end: k d numbers, not d.",
-        )
-        expect(
-            answer != right + h + 1,
-            "The last layer has K outputs: nobody predicts the start token.",
-        )
+        slips = next((slips for slips in _SLIPS if answer == _count(K, k, d, h, slips)), ())
+        expect(not slips, " ".join([f"For {network}:", *(_HINTS[slip] for slip in slips)]))
         expect(
             answer == right,
-            f"For {network} the network has {right:,} parameters, and you count {answer:,}. Add "
-            "up the embedding and three layers, each with inputs x outputs + outputs.",
+            f"For {network} you count {answer:,}, which is {abs(answer - right):,} too "
+            f"{'many' if answer > right else 'few'}. Add up the embedding and three layers, and "
+            "ask of each layer: how many inputs, how many outputs?",
         )
-    return "Most of them sit in the two hidden layers; a longer window costs d h for each token."
+    return "Most of them sit in the two hidden layers. A longer window costs d h for each token."
 
 
 class _Cheat(PixelModel):
@@ -143,8 +149,8 @@ def check_looks_ahead(looks_ahead: Callable[[PixelModel, torch.Tensor], bool]) -
         honest = CategoricalPixelPredictor(4, embedding_dim=4, context=neighbourhood(1)).eval()
     expect(
         not looks_ahead(honest, tokens),
-        "You accuse an honest model. Logits of later pixels may change when you change a token; "
-        "compare only those at the pixel itself.",
+        "You accuse an honest model. The logits of later pixels may change when you change a "
+        "token; compare only those at the pixel itself.",
     )
     everywhere, edge = slice(None), slice(3, None)
     expect(
@@ -162,6 +168,6 @@ def check_looks_ahead(looks_ahead: Callable[[PixelModel, torch.Tensor], bool]) -
     )
     expect(
         looks_ahead(_Cheat(honest, 1, edge), tokens),
-        "You missed a model that looks ahead in the last column only. Go through all pixels.",
+        "You missed a model that looks ahead in the last column only. Test every pixel.",
     )
-    return "Your test catches all four cheats and leaves the honest model in peace."
+    return "Your test catches all four cheats and clears the honest model."

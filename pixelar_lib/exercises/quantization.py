@@ -20,20 +20,28 @@ def check_levels_per_bin(count_levels: Callable[[int], list[int]]) -> str:
     for num_bins in (2, 16, 256, 3, 100):
         counts = [int(count) for count in count_levels(num_bins)]
         right = torch.bincount(quantize(LEVELS, num_bins), minlength=num_bins).tolist()
+        where = f"For K = {num_bins}"
         expect(
             len(counts) == num_bins,
-            f"For K = {num_bins} there are {num_bins} bins, but you returned {len(counts)} counts.",
+            f"{where} there are {num_bins} bins, but you returned {len(counts)} counts. Which "
+            "token did white, level 255, get?",
+        )
+        expect(
+            sum(counts) == 256 or len(set(counts)) > 1 or 256 % num_bins == 0,
+            f"{where} you give every bin {counts[0]} levels. 256 is not a multiple of "
+            f"{num_bins}, so the bins cannot all be alike.",
         )
         expect(
             sum(counts) == 256,
-            f"For K = {num_bins} your counts add up to {sum(counts)}, but there are 256 levels, "
-            "0 to 255. Is white (255) among them?",
+            f"{where} your counts add up to {sum(counts)}, but there are 256 levels, 0 to 255. "
+            "Are black (0) and white (255) both among them?",
         )
         expect(
-            counts == right,
-            f"For K = {num_bins} the counts should be {right[:3]}..., not {counts[:3]}.... 256 "
-            "is not a multiple of every K, so some bins hold one level more than others.",
+            sorted(counts) != sorted(right) or counts == right,
+            f"{where} your counts are the right ones in the wrong order: the bins that hold one "
+            "level more do not all come first. Try the levels one by one.",
         )
+        expect(counts == right, f"{where} the counts are different. Try the levels one by one.")
     return "All bins hold 256/K levels where that is a whole number; else they differ by one."
 
 
@@ -44,25 +52,33 @@ def check_largest_error(largest_error: Callable[[int], float]) -> str:
     Args:
         largest_error: Takes K, returns the largest |255 (token + 1/2) / K - v| over all v.
     """
-    for num_bins in (2, 4, 16, 256):
+    for num_bins in (2, 4, 6, 16, 256):
         error = float(largest_error(num_bins))
-        back = (quantize(LEVELS, num_bins) + 0.5) / num_bins * 255
-        right = float((back - LEVELS).abs().max())
-        expect(
-            abs(error * 255 - right) > 1e-3,
-            "That is the largest error in intensities, 0 to 1. Multiply by 255 to get levels.",
-        )
-        mean = float((back - LEVELS).abs().mean())
-        expect(
-            abs(error - mean) > 1e-3 or abs(error - right) < 1e-3,
-            "That is the mean error over the levels; the exercise asks for the largest.",
-        )
+        moved = ((quantize(LEVELS, num_bins) + 0.5) / num_bins * 255 - LEVELS).abs()
+        right = float(moved.max())
+        for mistake, hint in (
+            (right / 255, "That is the error in intensities, 0 to 1. We ask for levels, 0 to 255."),
+            (256 / num_bins, "That is a whole bin, but a grey stands in the middle of its bin."),
+            (
+                128 / num_bins,
+                "That is half a bin on the scale of 256, a good estimate. But greys are shown on "
+                "the scale of 255, so the exact value is a little different: try all levels.",
+            ),
+            (
+                float(moved.mean()),
+                "That is the mean error over the levels; the exercise asks for the largest.",
+            ),
+        ):
+            expect(abs(error - mistake) > 1e-3 or abs(error - right) < 1e-3, hint)
         expect(
             abs(error - right) < 1e-3,
-            f"For K = {num_bins} no level moves by more than {right:.2f}, but you say {error:.2f}. "
-            "Try all 256 levels: quantize, turn back, compare.",
+            f"For K = {num_bins} you say {error:.2f}, which is too {_side(error, right)}. Try all "
+            "256 levels: quantize, turn back, compare.",
         )
-    return "The largest error is about half a bin, 128/K levels: it halves when K doubles."
+    return (
+        "It is half a bin, 128/K levels, to within one level: bins are cut on the scale of 256, "
+        "greys are shown on the scale of 255. It halves when K doubles."
+    )
 
 
 @checker
@@ -92,3 +108,7 @@ def check_float_quantizer(float_quantizer: Callable[[torch.Tensor, int], torch.T
             "divides by 256: go back to the level v first.",
         )
     return "Your tokens follow the integer rule for every K and every level."
+
+
+def _side(value: float, right: float) -> str:
+    return "small" if value < right else "large"

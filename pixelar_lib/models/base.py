@@ -44,7 +44,7 @@ class PixelModel(nn.Module):
             label_size: Length of the vector that `label_vectors` makes of each label.
 
         Raises:
-            TypeError: If a number is no integer.
+            TypeError: If a number is not an integer.
             ValueError: If a number is out of range.
         """
         super().__init__()
@@ -67,7 +67,7 @@ class PixelModel(nn.Module):
             Logits, float (N, K, H, W).
 
         Raises:
-            TypeError: If tokens or labels are no integer tensors.
+            TypeError: If tokens or labels are not integer tensors.
             ValueError: If a shape or value does not fit, or labels are missing or unwanted.
         """
         self.check_input(tokens, labels)
@@ -208,7 +208,7 @@ class PixelModel(nn.Module):
             labels: Should be a long tensor (N,) for a conditional model, else None.
 
         Raises:
-            TypeError: If tokens or labels are no integer tensors.
+            TypeError: If tokens or labels are not integer tensors.
             ValueError: If a shape or value does not fit, or labels are missing or unwanted.
         """
         check_tokens(tokens, self.num_bins)

@@ -48,7 +48,7 @@ class CategoricalPixelPredictor(WindowModel):
             num_classes: Number of labels of a conditional model, else None.
 
         Raises:
-            TypeError: If a size is no integer.
+            TypeError: If a size is not an integer.
             ValueError: If a number is out of range.
         """
         if not 0 <= dropout < 1:

@@ -62,7 +62,7 @@ class PixelCNN(PixelModel):
             num_classes: Number of labels of a conditional model, else None.
 
         Raises:
-            TypeError: If a number is no integer.
+            TypeError: If a number is not an integer.
             ValueError: If a number is out of range.
         """
         channels = check_count("channels", channels)

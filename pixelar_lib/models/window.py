@@ -49,7 +49,7 @@ class WindowModel(PixelModel):
             num_classes: Number of labels of a conditional model, else None.
 
         Raises:
-            TypeError: If context is none, or a number no integer.
+            TypeError: If context is none, or a number not an integer.
             ValueError: If a number is out of range.
         """
         super().__init__(num_bins, num_classes)

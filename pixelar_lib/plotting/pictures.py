@@ -1,30 +1,21 @@
-"""Figures from numbers; nothing is computed here.
-
-All functions return a `Picture`, which pyplot does not keep, so that a notebook shows it once.
-Pictures lie on a dark card, charts on white paper. Colours are Okabe and Ito's, which stay apart
-for colour-blind eyes.
-"""
+"""Pictures of digits, tokens and maps over them, on a dark card."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 
-from pixelar_lib.picture import (
-    CHART,
+from pixelar_lib.plotting.figure import (
     MAX_COLUMNS,
+    ORANGE,
     PICTURES,
+    SKY,
     WIDTH,
     Picture,
     new_figure,
     new_panels,
     wrapped,
 )
-
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
-LINE_STYLES = [(BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, "-.", "^"), (PURPLE, ":", "D")]
-BAR_STYLES = [(BLUE, ""), (VERMILION, "///"), (GREEN, "..."), (PURPLE, "xxx")]
 
 
 @plt.rc_context(PICTURES)
@@ -66,89 +57,34 @@ def image_grid(
 
 @plt.rc_context(PICTURES)
 def number_grids(
-    grids: list[torch.Tensor], titles: list[str], title: str, formats: list[str]
+    grids: list[torch.Tensor],
+    titles: list[str],
+    title: str,
+    formats: list[str],
+    limits: list[tuple[float, float]] | None = None,
 ) -> Picture:
     """Draw small grids of numbers on their own grey, two side by side.
 
     Args:
-        grids: Tensors (H, W); each is shaded from its smallest to its largest number.
+        grids: Tensors (H, W).
         titles: One for each grid.
         title: States what the picture shows.
         formats: How to write the numbers of each grid, such as "d" or ".2f".
+        limits: What is black and what is white in each grid; default: its smallest and
+            its largest number.
     """
     figure, axes = new_panels(title, len(grids), height=2.4)
-    for axis, grid, name, number_format in zip(axes, grids, titles, formats, strict=True):
-        axis.imshow(grid.numpy())
-        middle = (float(grid.min()) + float(grid.max())) / 2
+    limits = limits or [(float(grid.min()), float(grid.max())) for grid in grids]
+    for axis, grid, name, number_format, (low, high) in zip(
+        axes, grids, titles, formats, limits, strict=True
+    ):
+        axis.imshow(grid.numpy(), vmin=low, vmax=high)
+        middle = (low + high) / 2
         for (row, column), value in np.ndenumerate(grid.numpy()):
             ink = "black" if value > middle else "white"
             text = format(value.item(), number_format)
             axis.text(column, row, text, ha="center", va="center", color=ink)
         axis.set(title=name, xticks=[], yticks=[], frame_on=False)
-    return figure
-
-
-@plt.rc_context(CHART)
-def line_chart(
-    x: list[float],
-    lines: dict[str, list[float]],
-    title: str,
-    xlabel: str,
-    ylabel: str,
-    levels: dict[str, float] | None = None,
-    log_x: bool = False,
-) -> Picture:
-    """Draw one or more lines over the same x, told apart by colour, dash and marker.
-
-    Args:
-        x: Places on the horizontal axis.
-        lines: Heights of each line, by name.
-        title: States the finding.
-        xlabel: Quantity and unit.
-        ylabel: Quantity and unit.
-        levels: Horizontal lines to compare with, by name.
-        log_x: Whether the horizontal axis doubles at equal distances.
-    """
-    figure, axes = new_figure(title, 3.2)
-    axis = axes[0, 0]
-    for (name, y), (colour, dash, marker) in _told_apart(lines, LINE_STYLES):
-        axis.plot(x, y, color=colour, linestyle=dash, marker=marker, markersize=4, label=name)
-    for name, level in (levels or {}).items():
-        axis.axhline(level, color="#666666", linewidth=1, linestyle=(0, (1, 1)))
-        place = axis.get_yaxis_transform()  # x in shares of the width, y as in the data
-        axis.text(1, level, name, ha="right", va="bottom", transform=place)
-    if log_x:
-        axis.set_xscale("log", base=2)
-        axis.set_xticks(x, [f"{value:g}" for value in x])
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.grid(alpha=0.3)
-    if len(lines) > 1:
-        axis.legend(frameon=False)
-    return figure
-
-
-@plt.rc_context(CHART)
-def bar_chart(
-    bars: dict[str, list[float]], names: list[str], title: str, xlabel: str, ylabel: str
-) -> Picture:
-    """Draw groups of bars, told apart by colour and hatching.
-
-    Args:
-        bars: Heights of each group, by name.
-        names: What stands under the bars.
-        title: States the finding.
-        xlabel: Quantity and unit.
-        ylabel: Quantity and unit.
-    """
-    figure, axes = new_figure(title, 2.8)
-    axis, share = axes[0, 0], 0.8 / len(bars)
-    for index, ((name, heights), (colour, hatch)) in enumerate(_told_apart(bars, BAR_STYLES)):
-        places = np.arange(len(names)) + (index - (len(bars) - 1) / 2) * share
-        axis.bar(places, heights, share, color=colour, hatch=hatch, edgecolor="white", label=name)
-    axis.set_xticks(range(len(names)), names)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    if len(bars) > 1:
-        axis.legend(frameon=False)
     return figure
 
 
@@ -201,33 +137,6 @@ def context_picture(
         axis.scatter([column], [row], s=30, marker="s", facecolor="none", edgecolor=SKY, lw=2)
         axis.set(title=wrapped(name, WIDTH / 2), xticks=[], yticks=[])
     return figure
-
-
-@plt.rc_context(CHART)
-def reliability_diagram(confidence: torch.Tensor, accuracy: torch.Tensor, title: str) -> Picture:
-    """Draw how often a model was right against how sure it was.
-
-    Args:
-        confidence: (G,), 0 to 1.
-        accuracy: (G,), 0 to 1.
-        title: States the finding.
-    """
-    figure, axes = new_figure(title, 4.0)
-    axis = axes[0, 0]
-    axis.plot([0, 1], [0, 1], color="#666666", linestyle=":", label="perfectly calibrated")
-    axis.plot(confidence.numpy(), accuracy.numpy(), color=BLUE, marker="o", label="model")
-    axis.set(xlim=(0, 1), ylim=(0, 1))
-    axis.set_xlabel("confidence (probability of the likeliest token)")
-    axis.set_ylabel("accuracy (share of hits)")
-    axis.grid(alpha=0.3)
-    axis.legend(frameon=False)
-    return figure
-
-
-def _told_apart(series: dict[str, list[float]], styles: list[tuple]) -> zip:
-    if len(series) > len(styles):
-        raise ValueError(f"{len(series)} series in a chart; only {len(styles)} can be told apart.")
-    return zip(series.items(), styles, strict=False)
 
 
 def _show_grey(axis: Axes, image: torch.Tensor) -> None:

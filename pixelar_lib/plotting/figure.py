@@ -1,7 +1,8 @@
 """What all figures share: their paper, their size, and what they note about themselves.
 
 They are made for a phone first: never wider than `WIDTH`, no letter smaller than the others, so
-that ten points are ten pixels on a small screen.
+that ten points are ten pixels on a small screen. Colours are Okabe and Ito's, which stay apart for
+colour-blind eyes.
 """
 
 import io
@@ -14,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
 BLACK = "#222222"
 CARD, CHALK = "#2b2f36", "#f2f2f2"  # the ground of pictures, and letters on it
 CHART = {
