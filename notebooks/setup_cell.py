@@ -12,7 +12,7 @@ if importlib.util.find_spec("pixelar_lib") is None:
         how = "no public address yet; run 'pip install .' in its repository"
         raise ModuleNotFoundError(f"pixelar_lib has {how}")
     else:  # on Colab, say; --no-deps leaves the torch that is there alone
-        pip = [sys.executable, *"-m pip install -q --no-deps".split()]
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
         run = subprocess.run([*pip, SOURCE], capture_output=True, text=True)
         if run.returncode:
             raise RuntimeError(f"pip failed on {SOURCE}:\n{run.stderr}")
