@@ -1,12 +1,19 @@
 """What nbval runs in, and what it compared: counted, printed, refused where it was too little."""
 
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
 import pytest
 from execute import SANITIZE, compared_outputs, kernel_environment
 from nbval.plugin import IPyNbCell
+
+try:
+    import fcntl
+except ImportError:  # on Windows, where make is not either
+    fcntl = None
 
 MAX_IGNORED = 0.05
 MAY_BE_IGNORED = {"timing", "widget"}
@@ -61,8 +68,21 @@ def pytest_runtest_setup(item):
         return (yield)
     if ENVIRONMENT not in item.config.stash:
         item.config.stash[ENVIRONMENT] = kernel_environment()
-    with mock.patch.dict(os.environ, item.config.stash[ENVIRONMENT], clear=True):
+    environment = mock.patch.dict(os.environ, item.config.stash[ENVIRONMENT], clear=True)
+    with environment, one_at_a_time(item.config):
         return (yield)  # the set-up of a notebook's first cell starts its kernel
+
+
+@contextmanager
+def one_at_a_time(config):
+    """Let xdist's workers start kernels in turn: a port is free when it is chosen, not for long."""
+    if fcntl is None or not hasattr(config, "workerinput"):
+        yield
+        return
+    path = Path(tempfile.gettempdir()) / f"pixelar-kernels-{config.workerinput['testrunuid']}"
+    with open(path, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

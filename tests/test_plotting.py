@@ -297,7 +297,7 @@ def test_reliability_diagram_holds_the_data_beside_the_diagonal():
     assert torch.equal(torch.as_tensor(model.get_xdata()), confidence)
     assert torch.equal(torch.as_tensor(model.get_ydata()), accuracy)
     assert diagonal.get_linestyle() != model.get_linestyle()
-    assert axis.get_xlim() == (0, 1) and axis.get_ylim() == (0, 1)
+    assert axis.get_xlim() == axis.get_ylim() == (0, 1.02)
     assert "confidence" in axis.get_xlabel() and "accuracy" in axis.get_ylabel()
 
 

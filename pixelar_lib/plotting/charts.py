@@ -97,7 +97,7 @@ def reliability_diagram(confidence: torch.Tensor, accuracy: torch.Tensor, title:
     axis = axes[0, 0]
     axis.plot([0, 1], [0, 1], color="#666666", linestyle=":", label="perfectly calibrated")
     axis.plot(confidence.numpy(), accuracy.numpy(), color=BLUE, marker="o", label="model")
-    axis.set(xlim=(0, 1), ylim=(0, 1))
+    axis.set(xlim=(0, 1.02), ylim=(0, 1.02))
     axis.set_xlabel("confidence (probability of the likeliest token)")
     axis.set_ylabel("accuracy (share of hits)")
     axis.grid(alpha=0.3)

@@ -105,7 +105,7 @@ def heat_maps(
         title: States the finding.
         limits: Smallest and largest value of each scale; default: those of the map.
     """
-    figure, axes = new_panels(title, len(maps), height=3.0)
+    figure, axes = new_panels(title, len(maps), height=3.4)
     for index, (axis, values) in enumerate(zip(axes, maps, strict=True)):
         low, high = limits[index] if limits else (float(values.min()), float(values.max()))
         colours = "viridis" if units[index] else "gray"
@@ -118,7 +118,12 @@ def heat_maps(
 
 @plt.rc_context(PICTURES)
 def context_picture(
-    image: torch.Tensor, seen: list[torch.Tensor], titles: list[str], row: int, column: int
+    image: torch.Tensor,
+    seen: list[torch.Tensor],
+    titles: list[str],
+    row: int,
+    column: int,
+    title: str = "",
 ) -> Picture:
     """Draw which pixels a prediction sees: dots on what it sees, a square on what it predicts.
 
@@ -128,8 +133,9 @@ def context_picture(
         titles: One for each panel.
         row: Row of the predicted pixel.
         column: Its column.
+        title: States what the panels show together.
     """
-    figure, axes = new_panels("", len(seen), height=2.6)
+    figure, axes = new_panels(title, len(seen), height=2.6)
     for axis, mask, name in zip(axes, seen, titles, strict=True):
         _show_grey(axis, image)
         rows, columns = np.nonzero(mask.numpy())
