@@ -79,7 +79,7 @@ def one_at_a_time(config):
     if fcntl is None or not hasattr(config, "workerinput"):
         yield
         return
-    path = Path(tempfile.gettempdir()) / f"pixelar-kernels-{config.workerinput['testrunuid']}"
+    path = Path(tempfile.gettempdir()) / f"pixelar-kernels-{os.getuid()}"
     with open(path, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
