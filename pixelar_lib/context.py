@@ -133,8 +133,8 @@ def windows(
         before.
 
     Raises:
-        TypeError: If tokens or pixels is not an integer tensor, start_token no integer, or context
-            no context.
+        TypeError: If tokens or pixels is not an integer tensor, start_token not an integer, or
+            context not a context.
         ValueError: If the shapes do not fit or a pixel is outside the image.
     """
     _check_images(tokens)

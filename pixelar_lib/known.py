@@ -29,7 +29,7 @@ def known_pixels(
         long (N, H, W), on the CPU.
 
     Raises:
-        TypeError: If known is not an integer tensor, or num_images no integer.
+        TypeError: If known is not an integer tensor, or num_images not an integer.
         ValueError: If a shape or a value does not fit.
     """
     num_images = check_count("num_images", num_images)

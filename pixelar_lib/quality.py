@@ -41,7 +41,7 @@ def nearest(images: torch.Tensor, among: torch.Tensor, shift: int = 1) -> Neares
         Index and distance of the nearest one, on the CPU.
 
     Raises:
-        TypeError: If one is no tensor of intensities, or shift is no integer.
+        TypeError: If one is not a tensor of intensities, or shift is not an integer.
         ValueError: If a shape is wrong, the sizes differ, there is nothing to search, an
             intensity is outside 0 to 1, or shift is negative.
     """
