@@ -2,7 +2,6 @@
 
 import sys
 
-import html_checks
 import pytest
 from browser import opened
 from conftest import ROOT, SITE
@@ -14,7 +13,7 @@ PHONE = 390
 LETTERS, PICTURES = 9.5, 44  # pixels: a letter's height (10 points, rounded), a picture's width
 SHOWN = """() => [...document.querySelectorAll(".cell_output img")]
     .filter((image) => image.checkVisibility())
-    .map((image) => [image.getAttribute("src"), image.getBoundingClientRect().width])"""
+    .map((image) => [image.src, image.getBoundingClientRect().width])"""
 
 
 def figure_complaints(source, width, notes):
@@ -34,7 +33,7 @@ def test_figures_can_be_read_on_a_phone(browser, served, name):
         shown = page.evaluate(SHOWN)
     found = []
     for source, width in shown:
-        path = SITE / html_checks.target(name, source)[0]
+        path = SITE / source.removeprefix(served)
         found += figure_complaints(source, width, png_notes(path.read_bytes()))
     assert found == []
     assert shown or not name.startswith("notebooks/")
