@@ -10,6 +10,7 @@ notebook changed, or with --all.
 import argparse
 import configparser
 import copy
+import functools
 import hashlib
 import json
 import os
@@ -70,11 +71,17 @@ def sanitized(value):
     """Return an output without what sanitize.cfg names; only text can name it."""
     if not isinstance(value, str):
         return value
+    for rule in sanitizing_rules():
+        value = re.sub(rule["regex"], rule["replace"], value)
+    return value
+
+
+@functools.cache
+def sanitizing_rules():
+    """Return the sections of sanitize.cfg, which nbval reads, too."""
     rules = configparser.RawConfigParser()
     rules.read(SANITIZE, encoding="utf8")
-    for name in rules.sections():
-        value = re.sub(rules[name]["regex"], rules[name]["replace"], value)
-    return value
+    return [rules[name] for name in rules.sections()]
 
 
 def code_digest(notebook):

@@ -91,7 +91,7 @@ def fit(
         The recorded losses.
 
     Raises:
-        TypeError: If inputs or labels are of the wrong type, a number of steps or inputs is no
+        TypeError: If inputs or labels are of the wrong type, a number of steps or inputs is not an
             integer, or a part of the model has parameters and nothing that draws them.
         ValueError: If an argument is out of range or does not fit the model, the model has
             weights to lose, or the checkpoint is damaged, or of another model, recipe or data.

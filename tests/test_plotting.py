@@ -252,6 +252,17 @@ def test_bars_are_told_apart_without_colour():
     assert len({bars[0].get_facecolor() for bars in axis.containers}) == len(NAMES)
 
 
+def test_bars_of_very_different_heights_have_a_scale_of_powers_of_ten():
+    heights = {"bar": [2.0, 369.0]}
+    (axis,) = plotting.bar_chart(heights, ["a", "b"], "bars", "x", "y", log_y=True).axes
+    assert axis.get_yscale() == "log" and axis.get_ylim()[0] == 1
+    assert [bar.get_height() for bar in axis.containers[0]] == heights["bar"]
+    (axis,) = plotting.bar_chart({"bar": [0.5, 9.0]}, ["a", "b"], "t", "x", "y", log_y=True).axes
+    assert axis.get_ylim()[0] < 0.5  # a small bar is not cut off
+    (axis,) = plotting.bar_chart(heights, ["a", "b"], "bars", "x", "y").axes
+    assert axis.get_yscale() == "linear"
+
+
 def test_one_kind_of_bar_needs_no_legend():
     (axis,) = plotting.bar_chart({"bar": [1.0]}, ["a"], "bars", "x", "y").axes
     assert axis.get_legend() is None

@@ -66,7 +66,7 @@ def bar_chart(
         title: States the finding.
         xlabel: Quantity and unit.
         ylabel: Quantity and unit.
-        log_y: Whether the vertical axis is logarithmic, from 1 in powers of ten.
+        log_y: Whether the vertical axis is logarithmic; it begins at 1, or below the least height.
     """
     figure, axes = new_figure(title, 2.8)
     axis, share = axes[0, 0], 0.8 / len(bars)
@@ -77,7 +77,7 @@ def bar_chart(
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if log_y:
         axis.set_yscale("log")
-        axis.set_ylim(bottom=1)
+        axis.set_ylim(bottom=min(1, axis.get_ylim()[0]))  # a ratio below 1 is seen, too
         axis.yaxis.set_major_formatter("{x:g}")
     if len(bars) > 1:
         axis.legend(frameon=False)
