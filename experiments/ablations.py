@@ -22,7 +22,7 @@ from experiments.trainables import Wrapped
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelCNN, PixelModel
-from pixelar_lib.models.pixelcnn import SIDE, VerticalConv
+from pixelar_lib.models.causal_conv import SIDE, VerticalConv
 from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
 

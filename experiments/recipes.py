@@ -14,7 +14,9 @@ class Recipe:
     Attributes:
         purpose: What the record is for, in a sentence.
         model: Class in `pixelar_lib.models`.
-        arguments: Of its constructor; `neighbourhood` names the radius of that context.
+        arguments: Of its constructor; `neighbourhood` names the radius of that context. A model
+            with `num_classes` trains on the labels, too.
+        start: A shipped model to go on from; what it lacks, such as labels, begins at 0.
         fit: Arguments of `training.fit`.
         windows_per_image: Windows a step draws from each image, where the model reads windows.
         data: Name in `zoo.DATA_KINDS` of what images are turned into.
@@ -27,6 +29,7 @@ class Recipe:
     purpose: str
     model: str = "CategoricalPixelPredictor"
     arguments: dict = field(default_factory=dict)
+    start: str | None = None
     fit: dict = field(default_factory=dict)
     windows_per_image: int = 8
     data: str = "grey"
@@ -92,6 +95,14 @@ RECIPES = {
         model="PixelCNN",
         arguments={"channels": 64},
         fit={"steps": 43_000, **PIXELCNN_FIT},
+    ),
+    "pixelcnn-cond-k16": Recipe(
+        purpose="The PixelCNN, trained on with a label: it can be asked for a digit.",
+        model="PixelCNN",
+        arguments={"num_classes": 10, "dropout": 0.1},
+        start="pixelcnn-k16",
+        fit={"steps": 16_000, **PIXELCNN_FIT, "learning_rate": 2e-3, "precision": "auto"},
+        ships_weights=True,
     ),
     "pixelcnn-k256": Recipe(
         purpose="The same PixelCNN on all 256 grey levels.",

@@ -19,13 +19,14 @@ from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
 from experiments.trainables import FixedWindows, Redrawing
 from pixelar_lib import distributed
+from pixelar_lib.classification import accuracy, label_nll
 from pixelar_lib.context import targets, windows
-from pixelar_lib.data import load_mnist
+from pixelar_lib.data import Digits, load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
 from pixelar_lib.optimization import PRECISIONS
 from pixelar_lib.training import fit
-from pixelar_lib.zoo import DATA_KINDS, build_model, to_tokens
+from pixelar_lib.zoo import DATA_KINDS, build_model, load_pretrained, load_weights, to_tokens
 
 CHECKPOINTS = Path("checkpoints")
 CHECKPOINT_EVERY = 500  # steps
@@ -85,9 +86,9 @@ def command(name: str, recipe: Recipe) -> str:
 def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     """Train with one seed and evaluate the weights as they ship."""
     generator = torch.Generator().manual_seed(seed)
-    train, validation = (load_mnist(split, "full").images for split in ("train", "validation"))
+    train, validation = (load_mnist(split, "full") for split in ("train", "validation"))
     model, kind = build_model(recipe.model, recipe.arguments), DATA_KINDS[recipe.data]
-    learner, inputs, held_out = model, train, validation[:HELD_OUT_LOOKS]
+    learner, inputs, held_out = model, train.images, validation.images[:HELD_OUT_LOOKS]
     if kind.is_random:
         learner = Redrawing(model, kind)
     else:
@@ -99,11 +100,16 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
         model.windows_per_image = recipe.windows_per_image
     if recipe.num_windows is not None:
         learner, inputs = FixedWindows(model), fixed_windows(model, inputs, recipe, generator)
+    if recipe.start is not None:
+        start_from(model, recipe.start)
     history = fit(
         learner,
         inputs,
+        labels_for(model, train),
         held_out=held_out,
+        held_out_labels=labels_for(model, validation, HELD_OUT_LOOKS),
         generator=generator,
+        initialize=recipe.start is None,
         checkpoint=checkpoint_of(name, seed),
         checkpoint_every=CHECKPOINT_EVERY,
         **recipe.fit,
@@ -117,7 +123,21 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     run["test"] = figures(model, recipe, "test", "full")
     run["test_bundled"] = figures(model, recipe, "test", "bundled")
     run["test_200"] = figures(model, recipe, "test", "bundled", most=200)
+    if model.num_classes is not None:
+        run["validation_accuracy"] = bayes_accuracy(model, recipe, "validation")
+        run["test_accuracy"] = bayes_accuracy(model, recipe, "test")
     return model, run
+
+
+def labels_for(model: PixelModel, digits: Digits, most: int | None = None) -> torch.Tensor | None:
+    """Return the labels of (the first) digits for a conditional model, None for another."""
+    return None if model.num_classes is None else digits.labels[:most]
+
+
+def start_from(model: PixelModel, name: str) -> None:
+    """Give a model the weights of a shipped one; what that one lacks begins at 0."""
+    new = {key: torch.zeros_like(value) for key, value in model.state_dict().items()}
+    load_weights(model, new | load_pretrained(name).state_dict(), name)
 
 
 def checkpoint_of(name: str, seed: int) -> Path:
@@ -138,13 +158,21 @@ def figures(
     model: PixelModel, recipe: Recipe, split: str, source: str, most: int | None = None
 ) -> dict:
     """Evaluate a model on one split, or on so many images of it as anybody can in a moment."""
-    images = load_mnist(split, source).images[:most]
-    found = evaluate(model, to_tokens(images, model.num_bins, recipe.data))
+    digits = load_mnist(split, source)
+    tokens = to_tokens(digits.images[:most], model.num_bins, recipe.data)
+    found = evaluate(model, tokens, labels_for(model, digits, most))
     return {
         **asdict(found),
         "bits_per_dim": found.bits_per_dim,
         "nats_per_image": found.nats_per_image,
     }
+
+
+def bayes_accuracy(model: PixelModel, recipe: Recipe, split: str) -> dict:
+    """Return how often the label under which an image costs least is its own."""
+    digits = load_mnist(split, "full")
+    costs = label_nll(model, to_tokens(digits.images, model.num_bins, recipe.data))
+    return asdict(accuracy(costs.argmin(dim=1), digits.labels))
 
 
 def round_to_float16(state: dict) -> dict:

@@ -12,6 +12,7 @@ from torch import nn
 
 from pixelar_lib.context import Context, raster
 from pixelar_lib.models.lookup_table import lookup_predictor
+from pixelar_lib.models.modules import check_dropout
 from pixelar_lib.models.state import is_changed, is_hooked
 from pixelar_lib.models.window import WindowModel
 from pixelar_lib.quantization import check_count
@@ -51,8 +52,7 @@ class CategoricalPixelPredictor(WindowModel):
             TypeError: If a size is not an integer.
             ValueError: If a number is out of range.
         """
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}; choose a share from 0 to below 1.")
+        check_dropout(dropout)
         embedding_dim = check_count("embedding_dim", embedding_dim)
         hidden_size = check_count("hidden_size", hidden_size)
         context = raster(context_length) if context is None else context

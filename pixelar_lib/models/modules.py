@@ -159,6 +159,13 @@ def check_initializable(module: nn.Module) -> None:
         check_initializable(child)
 
 
+def check_dropout(dropout: float) -> float:
+    """Return `dropout` if it is a share from 0 to below 1, else raise a ValueError."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}; choose a share from 0 to below 1.")
+    return dropout
+
+
 def batches(
     size: int, device: torch.device, *tensors: torch.Tensor | None
 ) -> Iterator[tuple[torch.Tensor | None, ...]]:

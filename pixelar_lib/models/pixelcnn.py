@@ -15,10 +15,11 @@ from torch import nn
 
 from pixelar_lib.context import flat_index
 from pixelar_lib.models.base import PixelModel
+from pixelar_lib.models.causal_conv import SIDE, HorizontalConv, VerticalConv
+from pixelar_lib.models.modules import check_dropout
 from pixelar_lib.models.state import State
 from pixelar_lib.quantization import check_count
 
-SIDE = 2  # columns that a vertical convolution sees to each side, times its dilation
 ROWS, LEFT = 3, 3  # the first layers see 3 rows above, 3 pixels to the left
 
 
@@ -51,6 +52,7 @@ class PixelCNN(PixelModel):
         channels: int = 48,
         dilations: Sequence[int] = (1, 2, 4, 8, 8, 1),
         num_classes: int | None = None,
+        dropout: float = 0.0,
     ) -> None:
         """Build the network with random weights.
 
@@ -60,19 +62,22 @@ class PixelCNN(PixelModel):
             dilations: One number a block, each at least 1. With the default, a prediction sees
                 all pixels before it on images of up to 28 x 28.
             num_classes: Number of labels of a conditional model, else None.
+            dropout: Share of what a block found that training sets to 0, from 0 to below 1.
 
         Raises:
             TypeError: If a number is not an integer.
             ValueError: If a number is out of range.
         """
-        channels = check_count("channels", channels)
+        channels, dropout = check_count("channels", channels), check_dropout(dropout)
         super().__init__(num_bins, num_classes, label_size=2 * channels)
         self.dilations = tuple(check_count("a dilation", dilation) for dilation in dilations)
         self.embedding = nn.Embedding(self.num_bins, channels)
         self.vertical = VerticalConv(channels, ROWS)
         self.horizontal = HorizontalConv(channels, LEFT)
         self.link = nn.Linear(channels, channels)
-        self.blocks = nn.ModuleList(Block(channels, dilation) for dilation in self.dilations)
+        self.blocks = nn.ModuleList(
+            Block(channels, dilation, dropout) for dilation in self.dilations
+        )
         self.head = nn.Sequential(
             nn.ReLU(),
             nn.Linear(channels, 2 * channels),
@@ -167,9 +172,10 @@ class PixelCNN(PixelModel):
 class Block(nn.Module):
     """One step of both stacks: each adds something to what it had (a residual connection)."""
 
-    def __init__(self, channels: int, dilation: int) -> None:
+    def __init__(self, channels: int, dilation: int, dropout: float = 0.0) -> None:
         """Build the block with random weights, for stacks of width C = `channels`."""
         super().__init__()
+        self.dropout = dropout
         self.vertical = VerticalConv(channels, 2, dilation)
         self.horizontal = HorizontalConv(channels, 3, dilation)
         self.link = nn.Linear(channels, channels)
@@ -178,64 +184,18 @@ class Block(nn.Module):
     def look_above(self, vertical: torch.Tensor, state: State | None = None) -> tuple:
         """Add to the vertical stack (N, H, W, C); return it, and what it tells the other."""
         vertical = vertical + self.vertical(vertical.relu(), state)
-        return vertical, self.link(vertical.relu())
+        return vertical, self.link(self.thin_out(vertical.relu()))
 
     def look_left(
         self, horizontal: torch.Tensor, told: torch.Tensor, state: State | None = None
     ) -> torch.Tensor:
         """Add to the horizontal stack, (N, H, W, C) or with a state (N, C)."""
         hidden = self.horizontal(horizontal.relu(), state) + told
-        return horizontal + self.mix(hidden.relu())
+        return horizontal + self.mix(self.thin_out(hidden.relu()))
 
-
-class VerticalConv(nn.Conv2d):
-    """A convolution that sees its own row and rows above, and columns on both sides."""
-
-    def __init__(self, channels: int, rows: int, dilation: int = 1) -> None:
-        """Build it with random weights; its places are `dilation` apart."""
-        super().__init__(channels, channels, (rows, 2 * SIDE + 1), dilation=dilation)
-
-    def forward(self, x: torch.Tensor, state: State | None = None) -> torch.Tensor:
-        """Turn (N, H, W, C) into the same shape; with a state, one row more: H = 1."""
-        dilation, up = self.dilation[0], (self.kernel_size[0] - 1) * self.dilation[0]
-        aside = SIDE * dilation
-        if state is None:
-            padded = F.pad(x, (0, 0, aside, aside, up, 0))
-            return super().forward(padded.movedim(-1, 1)).movedim(1, -1)
-        rows = torch.cat(_places_seen(state, self, x, up, dilation), dim=1)  # only those it sees
-        padded = F.pad(rows, (0, 0, aside, aside)).movedim(-1, 1)
-        return F.conv2d(padded, self.weight, self.bias, dilation=(1, dilation)).movedim(1, -1)
-
-
-class HorizontalConv(nn.Conv2d):
-    """A convolution that sees its own place and places to its left."""
-
-    def __init__(self, channels: int, columns: int, dilation: int = 1) -> None:
-        """Build it with random weights; its places are `dilation` apart."""
-        super().__init__(channels, channels, (1, columns), dilation=dilation)
-
-    def forward(self, x: torch.Tensor, state: State | None = None) -> torch.Tensor:
-        """Turn (N, H, W, C) into the same shape; with a state, one place more, (N, C)."""
-        dilation, left = self.dilation[1], (self.kernel_size[1] - 1) * self.dilation[1]
-        if state is None:
-            padded = F.pad(x, (0, 0, left, 0))
-            return super().forward(padded.movedim(-1, 1)).movedim(1, -1)
-        if state.column == 0:  # a new row
-            state[self, "matrix"] = self.weight[:, :, 0].permute(2, 1, 0).flatten(0, 1)
-            state.pop(self, None)
-        seen = torch.cat(_places_seen(state, self, x, left, dilation), dim=1)  # (N, columns C)
-        return torch.addmm(self.bias, seen, state[self, "matrix"])
-
-
-def _places_seen(state: State, layer: nn.Module, x: torch.Tensor, reach: int, step: int) -> list:
-    """Return x and every step-th place before it, oldest first; the layer keeps `reach` of them."""
-    if layer not in state:
-        state[layer] = [torch.zeros_like(x)] * reach  # padding
-    places = state[layer]
-    places.append(x)
-    seen = places[-1 - reach :: step]
-    del places[: len(places) - reach]
-    return seen
+    def thin_out(self, found: torch.Tensor) -> torch.Tensor:
+        """Apply dropout, in training alone (Srivastava et al. 2014)."""
+        return F.dropout(found, self.dropout) if self.training and self.dropout else found
 
 
 def _seen_from(places: torch.Tensor, rows: Sequence[int], columns: Sequence[int]) -> torch.Tensor:

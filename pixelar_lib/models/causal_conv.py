@@ -1,0 +1,59 @@
+"""Convolutions that see their own place and places before it, over pictures or step by step."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pixelar_lib.models.state import State
+
+SIDE = 2  # columns that a vertical convolution sees to each side, times its dilation
+
+
+class VerticalConv(nn.Conv2d):
+    """A convolution that sees its own row and rows above, and columns on both sides."""
+
+    def __init__(self, channels: int, rows: int, dilation: int = 1) -> None:
+        """Build it with random weights; its places are `dilation` apart."""
+        super().__init__(channels, channels, (rows, 2 * SIDE + 1), dilation=dilation)
+
+    def forward(self, x: torch.Tensor, state: State | None = None) -> torch.Tensor:
+        """Turn (N, H, W, C) into the same shape; with a state, one row more: H = 1."""
+        dilation, up = self.dilation[0], (self.kernel_size[0] - 1) * self.dilation[0]
+        aside = SIDE * dilation
+        if state is None:
+            padded = F.pad(x, (0, 0, aside, aside, up, 0))
+            return super().forward(padded.movedim(-1, 1)).movedim(1, -1)
+        rows = torch.cat(_places_seen(state, self, x, up, dilation), dim=1)  # only those it sees
+        padded = F.pad(rows, (0, 0, aside, aside)).movedim(-1, 1)
+        return F.conv2d(padded, self.weight, self.bias, dilation=(1, dilation)).movedim(1, -1)
+
+
+class HorizontalConv(nn.Conv2d):
+    """A convolution that sees its own place and places to its left."""
+
+    def __init__(self, channels: int, columns: int, dilation: int = 1) -> None:
+        """Build it with random weights; its places are `dilation` apart."""
+        super().__init__(channels, channels, (1, columns), dilation=dilation)
+
+    def forward(self, x: torch.Tensor, state: State | None = None) -> torch.Tensor:
+        """Turn (N, H, W, C) into the same shape; with a state, one place more, (N, C)."""
+        dilation, left = self.dilation[1], (self.kernel_size[1] - 1) * self.dilation[1]
+        if state is None:
+            padded = F.pad(x, (0, 0, left, 0))
+            return super().forward(padded.movedim(-1, 1)).movedim(1, -1)
+        if state.column == 0:  # a new row
+            state[self, "matrix"] = self.weight[:, :, 0].permute(2, 1, 0).flatten(0, 1)
+            state.pop(self, None)
+        seen = torch.cat(_places_seen(state, self, x, left, dilation), dim=1)  # (N, columns C)
+        return torch.addmm(self.bias, seen, state[self, "matrix"])
+
+
+def _places_seen(state: State, layer: nn.Module, x: torch.Tensor, reach: int, step: int) -> list:
+    """Return x and every step-th place before it, oldest first; the layer keeps `reach` of them."""
+    if layer not in state:
+        state[layer] = [torch.zeros_like(x)] * reach  # padding
+    places = state[layer]
+    places.append(x)
+    seen = places[-1 - reach :: step]
+    del places[: len(places) - reach]
+    return seen
