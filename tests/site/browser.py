@@ -5,15 +5,19 @@ from contextlib import contextmanager
 WIDTHS = (1280, 390)
 THEMES = ("light", "dark")
 
+# No promise of a page is waited for without end: a page that draws no frames, say, keeps none.
 READY = """async () => {
-    await window.MathJax?.startup?.promise;
-    await document.fonts.ready;
+    const within = (milliseconds, promise) =>
+        Promise.race([promise, new Promise((resolve) => setTimeout(resolve, milliseconds))]);
+    await within(20000, window.MathJax?.startup?.promise);
+    await within(5000, document.fonts.ready);
     for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
         scrollTo(0, y);
-        await new Promise(requestAnimationFrame);
+        await within(200, new Promise(requestAnimationFrame));
     }
     scrollTo(0, 0);
-    await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+    const decoded = [...document.images].map((image) => image.decode().catch(() => {}));
+    await within(20000, Promise.all(decoded));
 }"""
 
 # Elements that reach over the right edge, unless a box around them scrolls or cuts.

@@ -18,6 +18,7 @@ NODE_MODULES = ROOT / ".venv" / "site" / "node_modules"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # in a container it may be too small for a page
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

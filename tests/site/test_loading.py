@@ -130,3 +130,11 @@ def test_accessible_fails(scratch, body, what):
 
 def test_transfers_little_fails(scratch):
     assert scratch('<script src="big.bin"></script>')["transferred"] > LIGHT
+
+
+def test_a_page_that_draws_no_frames_stops_nobody(browser, tmp_path):
+    body = "<script>requestAnimationFrame = () => {}</script>"
+    (tmp_path / "page.html").write_text(GOOD.replace("BODY", body), encoding="utf8")
+    with opened(browser, (tmp_path / "page.html").as_uri(), "file:") as (page, watch):
+        assert page.locator("h1").inner_text() == "A page"
+    assert watch.complaints == []
