@@ -125,7 +125,8 @@ def test_time_to_draw_is_the_median_after_an_untimed_drawing(monkeypatch):
     clock, batches, seconds = Clock(), [], iter([90, 1, 3, 2, 9, 2])
     monkeypatch.setattr(drawing, "time", clock)
 
-    def sample(model, batch):
+    def sample(model, batch, labels):
+        assert labels is None
         batches.append(batch)
         clock.now += next(seconds)
 

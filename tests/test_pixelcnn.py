@@ -124,6 +124,7 @@ def test_drawing_refuses_missing_and_unknown_labels(labels):
         ({"dilations": (1, 0)}, ValueError, "a dilation is 0; it must be at least 1"),
         ({"num_classes": 0}, ValueError, "num_classes is 0; it must be at least 1"),
         ({"num_bins": 1}, ValueError, "num_bins is 1; it must be at least 2"),
+        ({"dropout": 1.0}, ValueError, "dropout is 1.0; choose a share from 0 to below 1"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, error, message):
@@ -143,3 +144,20 @@ def test_a_network_without_blocks_sees_what_its_first_layers_see():
 
 def test_dilations_may_come_from_an_iterator():
     assert len(PixelCNN(4, 8, dilations=iter((1, 2))).blocks) == 2
+
+
+def test_dropout_reaches_both_stacks_in_training_alone():
+    model, tokens = PixelCNN(3, 8, dilations=(1,), dropout=0.5), some_tokens(1, (4, 5), 3)
+    told, mixed = [], []
+    model.blocks[0].link.register_forward_pre_hook(lambda _, given: told.append(given[0]))
+    model.blocks[0].mix.register_forward_pre_hook(lambda _, given: mixed.append(given[0]))
+    model.train()(tokens)
+    model.eval()(tokens)
+    for in_training, in_use in (told, mixed):
+        assert (in_training == 0).float().mean() > (in_use == 0).float().mean() + 0.1
+    assert torch.equal(model(tokens), model(tokens))
+
+
+def test_dropout_keeps_what_passes_the_same_on_average():
+    block, ones = PixelCNN(3, 8, dilations=(1,), dropout=0.25).blocks[0].train(), torch.ones(10_000)
+    assert float(block.thin_out(ones).mean()) == pytest.approx(1, abs=0.05)

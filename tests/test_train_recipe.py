@@ -11,8 +11,10 @@ import torch
 from small_trainings import Killed
 from tiny_recipes import files_in, record_file, run, weights_file, without_times
 
+from experiments import train
 from experiments.trainables import FixedWindows
 from pixelar_lib import runtime, zoo
+from pixelar_lib.classification import label_nll
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN
 
@@ -54,6 +56,7 @@ def test_recorded_figures_are_those_of_the_stored_weights(tmp_path, monkeypatch)
         ("tiny-mlp", CategoricalPixelPredictor, 2),  # before the first checkpoint
         ("tiny-mlp", CategoricalPixelPredictor, 8),
         ("tiny-binary", PixelCNN, 8),
+        ("tiny-labels", PixelCNN, 8),
         ("tiny-windows", FixedWindows, 20),  # in the second of two seeds
     ],
 )
@@ -76,6 +79,42 @@ def test_killed_training_resumes_to_the_same_record_and_weights(
     assert files_in(resumed) == files_in(assets)
     for weights in (name for name in files_in(assets) if name.startswith("weights/")):
         assert (resumed / weights).read_bytes() == (assets / weights).read_bytes()
+
+
+def test_a_conditional_model_goes_on_from_one_without_labels(tmp_path):
+    start, model = tiny_recipes.start_model("tiny-grey"), tiny_recipes.start_model("tiny-labels")
+    with pytest.MonkeyPatch.context() as patch:
+        tiny_recipes.arrange(patch, tmp_path)
+        train.start_from(model, "tiny-grey")
+    tokens = zoo.to_tokens(tiny_recipes.few_digits("test").images, 16)
+    labels = tiny_recipes.few_digits("test").labels
+    without, given = evaluate(start, tokens), evaluate(model, tokens, labels)
+    assert given.nats_per_pixel == pytest.approx(without.nats_per_pixel, rel=1e-9)
+
+
+def test_labels_reach_the_training_and_the_figures(tmp_path, monkeypatch):
+    record, assets = run(monkeypatch, tmp_path, "tiny-labels")
+    model = zoo.build_model(record["model"], record["arguments"])
+    stored = safetensors.torch.load((assets / weights_file("tiny-labels")).read_bytes())
+    zoo.load_weights(model, stored, "tiny-labels")
+    digits = tiny_recipes.few_digits("test")
+    tokens = zoo.to_tokens(digits.images, 16)
+    (only,) = record["runs"]
+    found = evaluate(model, tokens, digits.labels).nats_per_pixel
+    wrong = evaluate(model, tokens, (digits.labels + 1) % 10).nats_per_pixel
+    assert only["test"]["nats_per_pixel"] == pytest.approx(found, abs=1e-6)
+    assert abs(wrong - found) > 1e-5
+    right = label_nll(model, tokens).argmin(dim=1) == digits.labels
+    assert only["test_accuracy"]["share"] == float(right.double().mean())
+    assert only["test_accuracy"]["num_images"] == only["validation_accuracy"]["num_images"] == 20
+
+
+def test_labels_that_the_model_does_not_have_are_refused_before_anything_is_written(
+    tmp_path, monkeypatch
+):
+    with pytest.raises(ValueError, match="this model's labels must be 0 to 2"):
+        run(monkeypatch, tmp_path, "tiny-few-labels")
+    assert os.listdir(tmp_path / "assets") == []
 
 
 def test_weights_that_do_not_ship_are_not_written(tmp_path, monkeypatch):

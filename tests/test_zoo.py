@@ -18,7 +18,7 @@ from experiments.assets import add_asset
 from experiments.recipes import RECIPES
 from pixelar_lib import runtime, zoo
 from pixelar_lib.context import neighbourhood, raster
-from pixelar_lib.data import load_mnist, missing_files
+from pixelar_lib.data import Digits, load_mnist, missing_files
 from pixelar_lib.evaluation import PixelFrequencyBaseline, evaluate
 from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN, PixelModel
 from pixelar_lib.quantization import binarize, quantize
@@ -116,6 +116,18 @@ def test_record_keeps_validation_test_and_bundled_test_apart(name):
         assert len({run[split]["nats_per_pixel"] for split in splits}) == len(splits)
 
 
+def test_record_of_a_conditional_model_has_its_accuracy_on_validation_and_test_images():
+    conditional = [
+        name for name, record in zoo.results().items() if "num_classes" in record["arguments"]
+    ]
+    for name in conditional:
+        for run in zoo.results()[name]["runs"]:
+            for part in ("validation_accuracy", "test_accuracy"):
+                found = run[part]
+                assert found["num_images"] == 10_000
+                assert 0.9 < found["low"] < found["share"] < found["high"] < 1
+
+
 def test_the_posts_own_run_lies_within_two_standard_deviations_of_its_recipe():
     runs = zoo.results()["post-recipe"]["runs"]
     nats = [run["test"]["nats_per_pixel"] for run in runs]
@@ -179,9 +191,15 @@ def test_list_holds_the_names_that_the_book_relies_on_and_only_models_with_weigh
     assert ships == {file.stem for file in (runtime.ASSETS / "weights").iterdir()}
 
 
-def assert_figure_comes_out_again(name, images, figure):
+def labels_for(model, digits):
+    """Return the labels of digits for a conditional model, None for another."""
+    return None if model.num_classes is None else digits.labels
+
+
+def assert_figure_comes_out_again(name, digits, figure):
     model, info = zoo.load_pretrained(name), zoo.info(name)
-    measured = evaluate(model, zoo.to_tokens(images, model.num_bins, info["data"]))
+    tokens = zoo.to_tokens(digits.images, model.num_bins, info["data"])
+    measured = evaluate(model, tokens, labels_for(model, digits))
     recorded = info["runs"][0][figure]
     assert measured.num_images == recorded["num_images"]
     assert measured.nats_per_pixel == pytest.approx(recorded["nats_per_pixel"], abs=1e-5)
@@ -190,20 +208,22 @@ def assert_figure_comes_out_again(name, images, figure):
 
 @each_model
 def test_recorded_figure_comes_out_again_on_a_few_test_images(name):
-    assert_figure_comes_out_again(name, load_mnist("test").images[:FEW], "test_200")
+    digits = load_mnist("test")
+    few = Digits(digits.images[:FEW], digits.labels[:FEW])
+    assert_figure_comes_out_again(name, few, "test_200")
 
 
 @pytest.mark.slow  # a minute for all
 @each_model
 def test_recorded_figure_comes_out_again_on_the_bundled_test_images(name):
-    assert_figure_comes_out_again(name, load_mnist("test").images, "test_bundled")
+    assert_figure_comes_out_again(name, load_mnist("test"), "test_bundled")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(missing_files()), reason="needs the full MNIST, see PIXELAR_DATA")
 @pytest.mark.parametrize("name", ["post-mlp-k16", "neighbourhood-mlp-k16"])  # seconds, not minutes
 def test_recorded_figure_comes_out_again_on_all_test_images(name):
-    assert_figure_comes_out_again(name, load_mnist("test", "full").images, "test")
+    assert_figure_comes_out_again(name, load_mnist("test", "full"), "test")
 
 
 @each_model
@@ -217,14 +237,15 @@ def test_model_keeps_the_contract_on_digits(name):
         torch.where(place < pixel, tokens, (tokens + 1) % model.num_bins)
         for pixel in range(0, 784, 87)  # on a diagonal
     ]
+    labels = None if model.num_classes is None else torch.full((len(changed) + 1,), 7)
     with torch.no_grad():
-        logits = model(torch.cat([tokens, *changed]))
+        logits = model(torch.cat([tokens, *changed]), labels)
     assert logits.shape == (len(changed) + 1, model.num_bins, 28, 28)
     assert logits.dtype == torch.float32 and logits.isfinite().all()
     for number, pixel in enumerate(range(0, 784, 87), start=1):
         before = place <= pixel  # the prediction for the pixel itself sees nothing that changed
         torch.testing.assert_close(logits[number][:, before], logits[0][:, before])
-    drawn = sample(model, 2)
+    drawn = sample(model, 2, labels=None if labels is None else labels[:2])
     assert drawn.shape == (2, 28, 28) and 0 <= drawn.min() <= drawn.max() < model.num_bins
 
 
