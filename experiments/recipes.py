@@ -16,7 +16,7 @@ class Recipe:
         model: Class in `pixelar_lib.models`.
         arguments: Of its constructor; `neighbourhood` names the radius of that context. A model
             with `num_classes` trains on the labels, too.
-        start: A shipped model to go on from; what it lacks, such as labels, begins at 0.
+        start: A shipped model to go on from, as `train.start_from` does.
         fit: Arguments of `training.fit`.
         windows_per_image: Windows a step draws from each image, where the model reads windows.
         data: Name in `zoo.DATA_KINDS` of what images are turned into.

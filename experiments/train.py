@@ -135,9 +135,19 @@ def labels_for(model: PixelModel, digits: Digits, most: int | None = None) -> to
 
 
 def start_from(model: PixelModel, name: str) -> None:
-    """Give a model the weights of a shipped one; what that one lacks begins at 0."""
-    new = {key: torch.zeros_like(value) for key, value in model.state_dict().items()}
-    load_weights(model, new | load_pretrained(name).state_dict(), name)
+    """Give a model the weights of a shipped one of the same class.
+
+    What that one lacks, such as labels, begins at 0. Where it has more tokens, those of the model
+    begin as the ones nearest to them between paper and full ink.
+    """
+    start = load_pretrained(name)
+    nearest = torch.linspace(0, start.num_bins - 1, model.num_bins).round().long()
+    state, given = model.state_dict(), start.state_dict()
+    for key, value in state.items():
+        found = given.get(key, torch.zeros_like(value))
+        fits = found.shape == value.shape
+        state[key] = found if fits else found[nearest]
+    load_weights(model, state, name)
 
 
 def checkpoint_of(name: str, seed: int) -> Path:

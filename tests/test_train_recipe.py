@@ -17,6 +17,7 @@ from pixelar_lib import runtime, zoo
 from pixelar_lib.classification import label_nll
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN
+from pixelar_lib.quantization import quantize
 
 
 def test_record_and_weights_are_written_and_the_checkpoint_is_gone(tmp_path, monkeypatch, capsys):
@@ -90,6 +91,19 @@ def test_a_conditional_model_goes_on_from_one_without_labels(tmp_path):
     labels = tiny_recipes.few_digits("test").labels
     without, given = evaluate(start, tokens), evaluate(model, tokens, labels)
     assert given.nats_per_pixel == pytest.approx(without.nats_per_pixel, rel=1e-9)
+
+
+def test_two_tones_begin_as_paper_and_full_ink():
+    start = tiny_recipes.start_model("tiny-grey")
+    model = tiny_recipes.start_model("tiny-two-tones")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "load_pretrained", tiny_recipes.start_model)
+        train.start_from(model, "tiny-grey")
+    tokens = quantize(tiny_recipes.few_digits("test").images[:2], 2)
+    with torch.no_grad():
+        sixteen, two = start(15 * tokens).softmax(dim=1), model(tokens).softmax(dim=1)
+    paper_and_ink = sixteen[:, [0, 15]] / sixteen[:, [0, 15]].sum(dim=1, keepdim=True)
+    torch.testing.assert_close(two, paper_and_ink)
 
 
 def test_labels_reach_the_training_and_the_figures(tmp_path, monkeypatch):

@@ -39,6 +39,14 @@ RECIPES = {
         fit=FIT,
         ships_weights=True,
     ),
+    "tiny-two-tones": Recipe(
+        "A test.",
+        model="PixelCNN",
+        arguments={"num_bins": 2, **NARROW},
+        start="tiny-grey",
+        fit=FIT,
+        data="thresholded",
+    ),
     "tiny-few-labels": Recipe("A test.", arguments={**SMALL, "num_classes": 3}, fit=FIT),
     "tiny-windows": Recipe(
         "A test.",
