@@ -24,7 +24,8 @@ def report(url, chromium):
         "--only-audits=first-contentful-paint",
         "--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run",
     ]
-    run = subprocess.run(command, capture_output=True, check=True, env={"CHROME_PATH": chromium})
+    environment = {"CHROME_PATH": chromium}
+    run = subprocess.run(command, capture_output=True, check=True, env=environment, timeout=200)
     return json.loads(run.stdout)
 
 
