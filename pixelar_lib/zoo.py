@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import safetensors.torch
 import torch
+from torch import nn
 
 from pixelar_lib import models
 from pixelar_lib.context import neighbourhood
+from pixelar_lib.digit_classifier import DigitClassifier
 from pixelar_lib.optimization import check_choice
 from pixelar_lib.quantization import binarize, quantize
 from pixelar_lib.runtime import ASSETS, read_asset
+
+CLASSIFIER = "digit-classifier"
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,49 @@ def results() -> dict[str, dict]:
     return {name: json.loads(read_asset(f"{folder}/{name}.json")) for name in names}
 
 
+def load_classifier() -> DigitClassifier:
+    """Return the trained network that judges drawings, on the CPU and in eval mode.
+
+    Returns:
+        The classifier, with the weights whose figures `classifier_record` gives.
+
+    Raises:
+        ValueError: If its file is truncated or altered.
+        FileNotFoundError: If the file is missing.
+    """
+    arguments = classifier_record()["arguments"]
+    with torch.device("cpu"), torch.inference_mode(False):
+        classifier = DigitClassifier(**arguments).float()
+    state = safetensors.torch.load(read_asset(f"weights/{CLASSIFIER}.safetensors"))
+    load_weights(classifier, state, CLASSIFIER)
+    return classifier.eval()
+
+
+def classifier_record() -> dict:
+    """Return what is recorded of the classifier: accuracy, recipe, machine, duration.
+
+    Returns:
+        The record; `test_accuracy` has an entry for each kind of MNIST.
+
+    Raises:
+        ValueError: If it is truncated or altered.
+    """
+    return json.loads(read_asset(f"records/{CLASSIFIER}.json"))
+
+
+def judged() -> dict:
+    """Return how the drawings of each model were judged, beside real test images.
+
+    Returns:
+        The record: `protocol`, and in `rows` one entry for each model and for the real images of
+        each kind of MNIST, with the fields of `quality.Judgement`.
+
+    Raises:
+        ValueError: If it is truncated or altered.
+    """
+    return json.loads(read_asset("records/measurements/drawings_judged.json"))
+
+
 def published() -> list[dict]:
     """Return what others have published about models of MNIST, each with its source.
 
@@ -167,7 +214,7 @@ def build_model(class_name: str, arguments: dict) -> models.PixelModel:
         return model_class(**arguments).float()
 
 
-def load_weights(model: models.PixelModel, state: dict, name: str) -> None:
+def load_weights(model: nn.Module, state: dict, name: str) -> None:
     """Load weights into a model, as float32, or say why they do not fit.
 
     Args:

@@ -20,6 +20,7 @@ MODULE_ORDER = [
         "next_token",
         "sampling",
         "analysis",
+        "digit_classifier",
         "quality",
         "zoo",
         "plotting",
