@@ -4,9 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelar_lib import quality
 from pixelar_lib.data import load_mnist
-from pixelar_lib.quality import nearest
+from pixelar_lib.quality import copies, nearest
 
 
 def levels(count, seed, high=256, height=5, width=4):
@@ -31,8 +30,8 @@ def squared_distance(image, other, shift):
 @pytest.mark.parametrize("shift", [0, 1, 6])
 @pytest.mark.parametrize("high", [2, 3, 256])  # few levels: many ties
 def test_like_a_slow_loop(monkeypatch, shift, high):
-    monkeypatch.setattr(quality, "IMAGES_PER_CHUNK", 4)
-    monkeypatch.setattr(quality, "AMONG_PER_CHUNK", 7)
+    monkeypatch.setattr(copies, "IMAGES_PER_CHUNK", 4)
+    monkeypatch.setattr(copies, "AMONG_PER_CHUNK", 7)
     images, among = levels(9, 0, high), levels(23, 1, high)
     found = nearest(images, among, shift)
     for image, index, distance in zip(images, found.index, found.distance, strict=True):

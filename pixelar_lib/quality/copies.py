@@ -1,5 +1,6 @@
-"""Numbers about drawn images: are they copies of images that exist already?"""
+"""Are drawn images copies of images that exist already?"""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 
 from pixelar_lib.quantization import check_count, quantize
 
+FEWEST_DISTANCES = 20  # below, the normal distribution is no good guide to Mann and Whitney's U
 IMAGES_PER_CHUNK = 64  # so that what is compared at a time stays below 50 MB
 AMONG_PER_CHUNK = 2048
 
@@ -95,3 +97,41 @@ def _levels(name: str, images: torch.Tensor) -> torch.Tensor:
 
 def _size(images: torch.Tensor) -> str:
     return " x ".join(map(str, images.shape[1:]))
+
+
+def copying_z(drawn: torch.Tensor, held_out: torch.Tensor) -> float:
+    """Tell whether drawn images lie nearer to the training images than other real images do.
+
+    It is the test of Meehan et al., A Non-Parametric Test to Detect Data-Copying in Generative
+    Models, 2020, in its simple form: over all images at once, not in each cell of a partition. So
+    a model that copies a few images and is far from most can pass unnoticed.
+
+    Args:
+        drawn: float (N,), distance of each drawn image to its nearest training image, as from
+            `nearest`; N at least 20.
+        held_out: float (M,), the same of real images that were not trained on; M at least 20.
+
+    Returns:
+        Mann and Whitney's U as a z score: far below 0 the model copies, near 0 it does not, far
+        above 0 its images are unlike the training images. It grows with the square root of N.
+
+    Raises:
+        TypeError, ValueError: If they are not such tensors.
+    """
+    for name, some in (("drawn", drawn), ("held_out", held_out)):
+        if not isinstance(some, torch.Tensor) or not some.is_floating_point():
+            raise TypeError(f"{name} must be a tensor of distances, float.")
+        if some.ndim != 1 or len(some) < FEWEST_DISTANCES or bool(some.isnan().any()):
+            raise ValueError(
+                f"{name} must be at least {FEWEST_DISTANCES} distances (N,), none of them NaN, "
+                f"not {tuple(some.shape)}."
+            )
+    both = torch.cat([drawn.double(), held_out.double()])
+    _, places, ties = both.unique(return_inverse=True, return_counts=True)
+    last = ties.cumsum(dim=0).double()
+    ranks = (last - (ties.double() - 1) / 2)[places]  # equal ones share their mean rank
+    n, m = len(drawn), len(held_out)
+    u = float(ranks[:n].sum()) - n * (n + 1) / 2  # pairs in which the drawn one lies further away
+    tied = float((ties.double() ** 3 - ties).sum()) / ((n + m) * (n + m - 1))
+    variance = n * m / 12 * (n + m + 1 - tied)
+    return (u - n * m / 2) / math.sqrt(variance) if variance > 0 else 0.0
