@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pixelar_lib.models import batches, evaluating
+from pixelar_lib.models.modules import check_dropout
 from pixelar_lib.quantization import binarize, check_count, check_integers, quantize
 
 SIDE, NUM_DIGITS = 28, 10
@@ -66,7 +67,7 @@ class DigitClassifier(nn.Module):
             nn.Linear(9 * 4 * width, num_features),
             nn.ReLU(),
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(check_dropout(dropout))
         self.head = nn.Linear(num_features, NUM_DIGITS)
         self.to(memory_format=torch.channels_last)  # what convolutions on a CPU are fastest with
 

@@ -1,11 +1,11 @@
-"""The nearest image, against a slow loop over all pairs and shifts."""
+"""Copies: the nearest image against a slow loop over all pairs, and the test for copying."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from pixelar_lib.data import load_mnist
-from pixelar_lib.quality import copies, nearest
+from pixelar_lib.quality import copies, copying_z, nearest
 
 
 def levels(count, seed, high=256, height=5, width=4):
@@ -95,3 +95,61 @@ def test_no_images_have_no_nearest():
 def test_errors(images, among, shift, error, words):
     with pytest.raises(error, match=words):
         nearest(images, among, shift)
+
+
+# Copying: are they nearer to the training images than other real images are?
+
+
+def distances(count, seed=0):
+    return torch.rand(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_the_same_distances_twice_say_nothing():
+    some = distances(50)
+    assert copying_z(some, some) == pytest.approx(0)
+    assert copying_z(torch.zeros(30), torch.zeros(20)) == 0  # all tied
+
+
+def test_like_a_count_over_all_pairs_with_ties():
+    drawn, held_out = (10 * distances(40)).floor(), (12 * distances(30, seed=1)).floor()
+    pairs = (drawn[:, None] > held_out).double() + 0.5 * (drawn[:, None] == held_out)
+    both = torch.cat([drawn, held_out])
+    tied = sum(int((both == value).sum()) ** 3 - int((both == value).sum()) for value in range(12))
+    variance = 40 * 30 / 12 * (71 - tied / (70 * 69))
+    expected = (float(pairs.sum()) - 600) / variance**0.5
+    assert copying_z(drawn, held_out) == pytest.approx(expected)
+    assert copying_z(held_out, drawn) == pytest.approx(-expected)
+
+
+def test_z_is_spread_as_it_should_be_where_nothing_is_copied():
+    found = torch.tensor(
+        [copying_z(distances(60, seed), distances(40, 1000 + seed)) for seed in range(300)]
+    )
+    assert abs(float(found.mean())) < 0.2 and abs(float(found.std()) - 1) < 0.15
+
+
+def test_copies_are_found_out_and_noise_is_not_taken_for_one():
+    digits = load_mnist("train").images
+    train, held_out = digits[:2000], digits[2000:2100]
+    noise = torch.randint(0, 256, (100, 28, 28), generator=torch.Generator().manual_seed(0))
+    real = nearest(held_out, train).distance
+    others = nearest(digits[3000:3100], train).distance
+    assert copying_z(nearest(train[:100], train).distance, real) < -12
+    assert copying_z(nearest(noise.to(torch.uint8), train).distance, real) > 12
+    assert abs(copying_z(others, real)) < 3
+
+
+@pytest.mark.parametrize(
+    ("drawn", "held_out", "error", "words"),
+    [
+        (distances(19), distances(30), ValueError, "drawn must be at least 20 distances"),
+        (distances(30), distances(19), ValueError, "held_out must be at least 20 distances"),
+        (distances(30)[None], distances(30), ValueError, r"\(1, 30\)"),
+        (distances(30), distances(30) / 0 * 0, ValueError, "NaN"),
+        (distances(30).long(), distances(30), TypeError, "drawn must be a tensor of distances"),
+        (distances(30), [0.5] * 30, TypeError, "held_out must be a tensor of distances"),
+    ],
+)
+def test_errors_of_the_copying_test(drawn, held_out, error, words):
+    with pytest.raises(error, match=words):
+        copying_z(drawn, held_out)
