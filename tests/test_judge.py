@@ -54,7 +54,8 @@ def info(name):
 @pytest.fixture
 def arranged(monkeypatch):
     """Tiny models in place of those that ship; the record is kept here, and drawings counted."""
-    kept, drawn, weights = {}, [], dict.fromkeys([*MODELS, zoo.CLASSIFIER], b"1")
+    kept, drawn = {}, []
+    weights = {name: name.encode() for name in (*MODELS, zoo.CLASSIFIER)}
     monkeypatch.setattr(judge, "NUM_IMAGES", 40)
     monkeypatch.setattr(judge, "NUM_NEAREST", 20)
     monkeypatch.setattr(judge, "load_mnist", few)
