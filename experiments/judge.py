@@ -73,24 +73,24 @@ class Kind:
 
     @cached_property
     def test_images(self) -> torch.Tensor:
-        return spread(self._real("test")[::2], NUM_IMAGES)
+        return self._real("test")[:NUM_IMAGES]
 
     @cached_property
     def test_labels(self) -> torch.Tensor:
-        return spread(load_mnist("test", "full").labels[::2], NUM_IMAGES)
+        return shuffled(load_mnist("test", "full").labels)[:NUM_IMAGES]
 
     @cached_property
     def train_features(self) -> torch.Tensor:
-        return self.classifier.read(spread(self.train_images, NUM_IMAGES)).features
+        return self.classifier.read(self.train_images[:NUM_IMAGES]).features
 
     @cached_property
     def held_out_distances(self) -> torch.Tensor:
-        """Of the other half of the test images."""
-        return self.distances(self._real("test")[1::2])
+        """Of test images that are not among `test_images`."""
+        return self.distances(self._real("test")[NUM_IMAGES:])
 
     def distances(self, images: torch.Tensor) -> torch.Tensor:
-        """Return how far some of the images are from their nearest training images."""
-        return quality.nearest(spread(images, NUM_NEAREST), self.train_images).distance
+        """Return how far the first images are from their nearest training images."""
+        return quality.nearest(images[:NUM_NEAREST], self.train_images).distance
 
     def judge(self, images: torch.Tensor, labels: torch.Tensor | None) -> dict:
         """Return all figures about some images; labels are what they are meant to show."""
@@ -110,7 +110,7 @@ class Kind:
 
     def _real(self, split: str) -> torch.Tensor:
         tokens = zoo.to_tokens(load_mnist(split, "full").images, self.num_bins, self.data)
-        return dequantize(tokens, self.num_bins)
+        return shuffled(dequantize(tokens, self.num_bins))
 
 
 def drawings(name: str) -> torch.Tensor:
@@ -122,27 +122,29 @@ def drawings(name: str) -> torch.Tensor:
 
 
 def labels_for(model: PixelModel) -> torch.Tensor | None:
-    """Return the labels asked for: all of one, then all of the next."""
-    if model.num_classes is None:
-        return None
-    return torch.arange(NUM_IMAGES) * model.num_classes // NUM_IMAGES
+    """Return the labels asked for, in turn."""
+    return None if model.num_classes is None else torch.arange(NUM_IMAGES) % model.num_classes
 
 
-def spread(some: torch.Tensor, number: int) -> torch.Tensor:
-    """Return so many rows, evenly spread."""
-    return some[:: max(len(some) // number, 1)][:number]
+def shuffled(some: torch.Tensor) -> torch.Tensor:
+    """Return the rows in an order that is random, and the same each time.
+
+    MNIST's own order is not: every tenth training image, from the first one on, makes another
+    distribution than every tenth from the sixth one on.
+    """
+    return some[torch.randperm(len(some), generator=torch.Generator().manual_seed(SEED))]
 
 
 def protocol() -> str:
     """Say how the figures come about."""
     return (
         f"{NUM_IMAGES:,} drawings a model (seed {SEED}, temperature 1, each label equally often "
-        "where there are labels), beside as many test images, every second one, and as many "
-        "training images, all of the same kind of MNIST. Agreement, confidence, entropy of the "
-        "classes (nats) and features are the classifier's. Frechet distance and coverage "
-        f"(k = {NEIGHBOURS}) compare with the training images. Copying: for {NUM_NEAREST:,} "
-        "images, evenly spread, the nearest of all 50,000 training images, shifted by up to a "
-        "pixel; Mann and Whitney's z against as many of the other test images."
+        "where there are labels), beside as many test images and as many training images, chosen "
+        "at random, all of the same kind of MNIST. Agreement, confidence, entropy of the classes "
+        "(nats) and features are the classifier's. Frechet distance and coverage "
+        f"(k = {NEIGHBOURS}) compare with the training images. Copying: for {NUM_NEAREST:,} of "
+        "them, the nearest of all 50,000 training images, shifted by up to a pixel; Mann and "
+        "Whitney's z against as many other test images."
     )
 
 

@@ -389,6 +389,17 @@ def test_a_damaged_file_is_refused(assets, damage, file):
         zoo.load_pretrained(NAME)
 
 
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty])
+@pytest.mark.parametrize(
+    "file", [f"weights/{zoo.CLASSIFIER}.safetensors", f"records/{zoo.CLASSIFIER}.json"]
+)
+def test_a_damaged_classifier_is_refused(assets, damage, file):
+    file = assets / file
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ValueError, match=rf"{re.escape(file.name)}.*truncated or altered"):
+        zoo.load_classifier()
+
+
 def test_missing_weights_are_refused(assets):
     (assets / f"weights/{NAME}.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match="missing"):
