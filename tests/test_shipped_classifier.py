@@ -8,6 +8,7 @@ import torch
 from small_trainings import seeded
 
 from experiments import train_classifier
+from experiments.judge import shuffled
 from pixelar_lib import runtime, zoo
 from pixelar_lib.data import load_mnist, missing_files
 from pixelar_lib.quality import class_entropy, confidence, coverage, frechet_distance
@@ -15,6 +16,7 @@ from pixelar_lib.quantization import dequantize
 from pixelar_lib.zoo import CLASSIFIER, to_tokens
 
 DIGITS = load_mnist("train")  # it has learned from them
+IMAGES, LABELS = shuffled(DIGITS.images), shuffled(DIGITS.labels)
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +70,10 @@ def test_what_is_recorded_comes_out_again_on_all_test_images(classifier):
 
 def test_other_real_digits_one_class_and_noise(classifier):
     """Each figure tells real digits from sevens alone, and both from noise."""
-    real = classifier.read(DIGITS.images[:600])
+    real = classifier.read(IMAGES[:600])
     sets = {
-        "others": DIGITS.images[600:1200],
-        "sevens": DIGITS.images[600:][DIGITS.labels[600:] == 7][:600],
+        "others": IMAGES[600:1200],
+        "sevens": IMAGES[600:][LABELS[600:] == 7][:600],
         "noise": torch.rand(600, 28, 28, generator=seeded(0)),
     }
     read = {name: classifier.read(images) for name, images in sets.items()}
