@@ -130,8 +130,8 @@ def test_after_a_break_it_goes_on_with_the_next_model(arranged, monkeypatch):
 
 def test_training_images_are_found_to_be_copies(arranged):
     kind = judge.Kind(tiny_classifier(), 16, "grey")
-    copied = kind.train_images[::3]
-    found = kind.judge(copied, few("train", "full").labels[::3])
+    copied = kind.train_images[:40]
+    found = kind.judge(copied, None)
     assert found["copies"] == 20 and found["copying_z"] < -4 and found["coverage"] == 1
     assert found["frechet"] == pytest.approx(0, abs=1e-9)
 
