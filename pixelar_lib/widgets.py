@@ -5,7 +5,7 @@ pictures at some values, with sliders that need no kernel. Only what ipywidgets 
 used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 import torch
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from pixelar_lib import plotting
 from pixelar_lib.analysis import entropy, quantization_error
-from pixelar_lib.models import PixelModel
+from pixelar_lib.models import PixelCNN, PixelModel
 from pixelar_lib.quantization import dequantize, quantize
 from pixelar_lib.sampling import next_token_distribution
 from pixelar_lib.static_explorer import png, static_explorer
@@ -137,6 +137,36 @@ def explore_context(
         sliders,
         {"row": _stops(height, *begin), "column": _stops(width, *begin)},
         "The square marks the pixel to predict, the dots mark what the model sees there.",
+    )
+
+
+def explore_blocks(
+    image: torch.Tensor, row: int, column: int, dilations: Sequence[int]
+) -> Explorer:
+    """Add blocks to a PixelCNN one at a time, and see how far a prediction sees.
+
+    Args:
+        image: uint8 (H, W).
+        row: Row of the predicted pixel.
+        column: Its column.
+        dilations: Of the blocks that can be added, in their order.
+
+    Returns:
+        The explorer; its slider is "blocks", 0 to the number of dilations.
+    """
+    before = row * image.shape[1] + column
+
+    def draw(blocks: int) -> Figure:
+        network = PixelCNN(2, 1, dilations[:blocks])
+        seen = network.receptive_field(row, column, *image.shape)
+        title = f"{blocks} block{'' if blocks == 1 else 's'}: {int(seen.sum())} of {before} pixels"
+        return plotting.context_picture(image, [seen], [title], row, column)
+
+    return Explorer(
+        draw,
+        {"blocks": _slider("blocks", 0, 0, len(dilations))},
+        {"blocks": list(range(len(dilations) + 1))},
+        "The square marks the pixel to predict, the dots mark what the network sees there.",
     )
 
 

@@ -13,7 +13,7 @@ from pixelar_lib import static_explorer, widgets
 from pixelar_lib.analysis import entropy, quantization_error
 from pixelar_lib.context import neighbourhood, raster
 from pixelar_lib.data import load_mnist
-from pixelar_lib.models import CategoricalPixelPredictor
+from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN
 from pixelar_lib.quantization import dequantize, quantize
 from pixelar_lib.sampling import next_token_distribution
 
@@ -225,6 +225,21 @@ def test_explore_bins_shows_three_images_under_their_title(unrendered):
 
 
 # Context
+
+
+def test_explore_blocks_at_every_number_of_blocks(unrendered):
+    dilations = (1, 2, 4)
+    explorer = widgets.explore_blocks(DIGIT, 13, 17, dilations)
+    seen_before = 0
+    for blocks in every_value(explorer.sliders["blocks"]):
+        explorer.sliders["blocks"].value = blocks
+        network = PixelCNN(2, 1, dilations[:blocks])
+        seen = int(network.receptive_field(13, 17, 28, 28).sum())
+        title = explorer.figure.axes[0].get_title().replace("\n", " ")
+        assert f"{seen} of 381 pixels" in title and seen > seen_before
+        dots = explorer.figure.axes[0].collections[0].get_offsets()
+        assert len(dots) == seen
+        seen_before = seen
 
 
 @pytest.mark.parametrize("context", [raster(30), neighbourhood(2)])
