@@ -158,6 +158,9 @@ def test_dropout_reaches_both_stacks_in_training_alone():
     assert torch.equal(model(tokens), model(tokens))
 
 
-def test_dropout_keeps_what_passes_the_same_on_average():
-    block, ones = PixelCNN(3, 8, dilations=(1,), dropout=0.25).blocks[0].train(), torch.ones(10_000)
-    assert float(block.thin_out(ones).mean()) == pytest.approx(1, abs=0.05)
+def test_dropout_takes_whole_channels_and_keeps_the_rest_the_same_on_average():
+    block = PixelCNN(3, 8, dilations=(1,), dropout=0.25).blocks[0].train()
+    found = block.thin_out(torch.ones(10_000, 2, 3, 4))
+    assert torch.equal(found, found[:, :1, :1].expand_as(found))
+    assert float(found.mean()) == pytest.approx(1, abs=0.05)
+    assert float((found == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
