@@ -75,7 +75,7 @@ class Stateless(Block):
 class StatelessAbove(Block):
     """Another block, which forgets the rows above where it should keep them."""
 
-    def look_above(self, vertical, state=None):
+    def look_above(self, vertical, terms, state=None):
         vertical = vertical + self.vertical(vertical.relu())
         return vertical, self.link(vertical.relu())
 
