@@ -210,14 +210,40 @@ def reliability_table(
     if not len(tokens):
         raise ValueError("there is no image to predict: tokens has length 0.")
     check_count("num_groups", num_groups)
-    sums = torch.zeros(3, num_groups, dtype=torch.float64, device="cpu")
+    confidences, rights = [], []
     with evaluating(model):
         for some, some_labels in batches(model.eval_batch_size, model.device, tokens, labels):
             confidence, guess = model(some, some_labels).softmax(dim=1).max(dim=1)
-            confidence, right = confidence.cpu().flatten().double(), (guess == some).cpu()
-            group = (confidence * num_groups).long().clamp(max=num_groups - 1)
-            for row, values in enumerate((confidence, right.flatten().double())):
-                sums[row].index_add_(0, group, values)
-            sums[2] += torch.bincount(group, minlength=num_groups)
-    sums = sums[:, sums[2] > 0]
-    return Reliability(sums[0] / sums[2], sums[1] / sums[2], sums[2].long())
+            confidences.append(confidence.cpu())
+            rights.append((guess == some).cpu())
+    return reliability(torch.cat(confidences), torch.cat(rights), num_groups)
+
+
+def reliability(confidence: torch.Tensor, right: torch.Tensor, num_groups: int = 10) -> Reliability:
+    """Compare how sure guesses were with how often they were right.
+
+    Args:
+        confidence: float, of any shape but empty: the probability given to each guess, 0 to 1.
+        right: bool, of the same shape: whether the guess was right.
+        num_groups: Equal steps of confidence between 0 and 1.
+
+    Returns:
+        Confidence, accuracy and count of each group that has any guess.
+
+    Raises:
+        TypeError, ValueError: If num_groups is no count, or a shape does not fit.
+    """
+    check_count("num_groups", num_groups)
+    if confidence.shape != right.shape or not confidence.numel():
+        raise ValueError(
+            f"confidence {tuple(confidence.shape)} and right {tuple(right.shape)} must have one "
+            "shape, and not be empty."
+        )
+    confidence, right = confidence.flatten().double(), right.flatten().double()
+    group = (confidence * num_groups).long().clamp(max=num_groups - 1)
+    count = torch.bincount(group, minlength=num_groups)
+    mean_confidence, accuracy = (
+        torch.bincount(group, values, minlength=num_groups)[count > 0] / count[count > 0]
+        for values in (confidence, right)
+    )
+    return Reliability(mean_confidence, accuracy, count[count > 0])

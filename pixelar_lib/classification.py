@@ -69,6 +69,18 @@ def posterior(costs: torch.Tensor) -> torch.Tensor:
     return (-costs).softmax(dim=1)
 
 
+def marginal_nll(costs: torch.Tensor) -> torch.Tensor:
+    """Return what images cost without their labels, all labels being equally frequent.
+
+    Args:
+        costs: float (N, L), nats per image, from `label_nll`.
+
+    Returns:
+        float (N,), nats per image: of the mixture of all labels, each of weight 1 / L.
+    """
+    return math.log(costs.shape[1]) - (-costs).logsumexp(dim=1)
+
+
 def accuracy(found: torch.Tensor, labels: torch.Tensor) -> Accuracy:
     """Return how often the label that was found is the true one.
 

@@ -170,6 +170,28 @@ def explore_blocks(
     )
 
 
+def explore_label(drawings: torch.Tensor) -> Explorer:
+    """Ask a conditional model for a digit, and see what it draws.
+
+    Args:
+        drawings: float (L, M, H, W), 0 to 1: M drawings for each of L labels.
+
+    Returns:
+        The explorer; its slider is "label", 0 to L - 1.
+    """
+    num_labels, num_drawings = drawings.shape[:2]
+
+    def draw(label: int) -> Figure:
+        return plotting.image_grid(drawings[label], f"Draw me a {label}", num_drawings)
+
+    return Explorer(
+        draw,
+        {"label": _slider("label", 0, 0, num_labels - 1)},
+        {"label": list(range(num_labels))},
+        "Each place has the same random numbers under every label.",
+    )
+
+
 def explore_temperature(logits: torch.Tensor) -> Explorer:
     """Slide the temperature and see the distribution that a pixel is drawn from.
 
