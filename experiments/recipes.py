@@ -84,6 +84,16 @@ RECIPES = {
         fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
         ships_weights=True,
     ),
+    "post-mlp-labels": Recipe(
+        purpose="The same as post-mlp-k16 with a label, to see what the label is worth.",
+        arguments={"dropout": 0.0, "num_classes": 10},
+        fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
+    ),
+    "neighbourhood-mlp-labels": Recipe(
+        purpose="The same as neighbourhood-mlp-k16 with a label.",
+        arguments={"dropout": 0.0, "embedding_dim": 16, "neighbourhood": 3, "num_classes": 10},
+        fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
+    ),
     "pixelcnn-k16": Recipe(
         purpose="A PixelCNN, whose context is all pixels before.",
         model="PixelCNN",
