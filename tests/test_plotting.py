@@ -1,6 +1,7 @@
 """What stands in the figures: their data, their words, and marks that need no colour."""
 
 import io
+import itertools
 from base64 import b64decode
 from itertools import pairwise
 from types import SimpleNamespace
@@ -32,6 +33,7 @@ def draw_each():
     grid = torch.rand(2, 3)
     return [
         plotting.image_grid(seven_levels(), "title"),
+        plotting.contact_sheet(seven_levels(6).view(3, 2, 2, 2), ["a", "b", "c"], "title"),
         plotting.number_grids([grid], ["grid"], "title", [".1f"]),
         plotting.line_chart([1, 2], {"line": [3.0, 4.0]}, "title", "x", "y"),
         plotting.bar_chart({"bar": [1.0, 2.0]}, ["a", "b"], "title", "x", "y"),
@@ -331,3 +333,17 @@ def test_network_draws_its_parts_from_top_to_bottom():
     assert not words
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(extents))
     assert sum(text.get_text() == "" for text in axis.texts) == 2  # an arrow between each two
+
+
+def test_contact_sheet_puts_each_image_at_its_place_beside_its_name():
+    images = torch.arange(24, dtype=torch.uint8).view(3, 2, 2, 2)
+    (axis,) = plotting.contact_sheet(images, ["a", "b", "c"], "title").axes
+    sheet = axis.images[0].get_array()
+    assert sheet.shape == (6, 4)
+    for row, column in itertools.product(range(3), range(2)):
+        place = sheet[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        assert place.tolist() == images[row, column].tolist()
+    names = zip(
+        axis.get_yticks(), [label.get_text() for label in axis.get_yticklabels()], strict=True
+    )
+    assert [*names] == [(1, "a"), (3, "b"), (5, "c")]

@@ -6,7 +6,13 @@ All functions return a `Picture`, which pyplot does not keep, so that a notebook
 from pixelar_lib.plotting.charts import bar_chart, line_chart, reliability_diagram
 from pixelar_lib.plotting.figure import CARD, SCREEN_DPI, WIDTH, Picture
 from pixelar_lib.plotting.network import network
-from pixelar_lib.plotting.pictures import context_picture, heat_maps, image_grid, number_grids
+from pixelar_lib.plotting.pictures import (
+    contact_sheet,
+    context_picture,
+    heat_maps,
+    image_grid,
+    number_grids,
+)
 
 __all__ = [
     "CARD",
@@ -14,6 +20,7 @@ __all__ = [
     "WIDTH",
     "Picture",
     "bar_chart",
+    "contact_sheet",
     "context_picture",
     "heat_maps",
     "image_grid",

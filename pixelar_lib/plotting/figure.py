@@ -33,7 +33,8 @@ CHART = {
 }
 PICTURES = CHART | {
     "figure.facecolor": CARD,
-    **dict.fromkeys(["text.color", "axes.titlecolor", "axes.labelcolor", "xtick.color"], CHALK),
+    **dict.fromkeys(["text.color", "axes.titlecolor", "axes.labelcolor"], CHALK),
+    **dict.fromkeys(["xtick.color", "ytick.color"], CHALK),
 }
 WIDTH = 4.8  # inches
 SCREEN_DPI = 110  # pixels to an inch where a figure is shown

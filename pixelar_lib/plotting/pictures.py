@@ -56,6 +56,27 @@ def image_grid(
 
 
 @plt.rc_context(PICTURES)
+def contact_sheet(images: torch.Tensor, row_names: list[str], title: str) -> Picture:
+    """Draw many small images at once, without gaps, to be looked at as a whole.
+
+    Args:
+        images: (R, C, H, W), R rows of C images, uint8 levels or float intensities 0 to 1.
+        row_names: One short text left of each row.
+        title: States what the picture shows.
+    """
+    rows, columns, height, width = images.shape
+    sheet = images.transpose(1, 2).reshape(rows * height, columns * width)
+    figure, axes = new_figure(title, WIDTH * sheet.shape[0] / sheet.shape[1])
+    axis = axes[0, 0]
+    _show_grey(axis, sheet)
+    axis.set_yticks([height * (row + 0.5) for row in range(rows)], row_names)
+    axis.set_xticks([])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    return figure
+
+
+@plt.rc_context(PICTURES)
 def number_grids(
     grids: list[torch.Tensor],
     titles: list[str],
