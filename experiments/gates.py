@@ -18,7 +18,7 @@ from pixelar_lib.models.causal_conv import HorizontalConv, VerticalConv
 from pixelar_lib.models.pixelcnn import Block
 
 RECORD = "records/measurements/gates.json"
-STEPS, SEEDS = 2_000, (0, 1, 2)
+STEPS, SEEDS = 1_000, (0, 1, 2)
 GATED_CHANNELS = 35  # with them, a gated network has about as many parameters as a plain one of 48
 
 
