@@ -1,6 +1,6 @@
 """Bayes' rule: a model that can be asked for a class can tell which class an image is of.
 
-Sources: Fetaya et al., Understanding the Limitations of Conditional Generative Models, 2019;
+Sources: Fetaya et al., Understanding the Limitations of Conditional Generative Models, 2020;
 Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927 (the interval).
 """
 
