@@ -81,7 +81,18 @@ def remembering(make):
     return explorer
 
 
-each_explorer = pytest.mark.parametrize("make", [make_bins, make_context, make_temperature])
+def make_label():
+    return widgets.explore_label(some_drawings())
+
+
+def some_drawings():
+    """Return two drawings for each of ten labels, all different."""
+    return torch.linspace(0, 1, 10 * 2 * 3 * 3).view(10, 2, 3, 3)
+
+
+each_explorer = pytest.mark.parametrize(
+    "make", [make_bins, make_context, make_temperature, make_label]
+)
 
 
 # What all explorers share
@@ -263,6 +274,18 @@ def test_explore_context_at_every_row_and_column(context, unrendered):
 
 
 # Temperature
+
+
+def test_explore_label_shows_the_drawings_of_every_label(unrendered):
+    explorer, drawings = make_label(), some_drawings()
+    for label in every_value(explorer.sliders["label"]):
+        explorer.sliders["label"].value = label
+        assert explorer.figure.get_suptitle() == f"Draw me a {label}"
+        shown = torch.stack(
+            [torch.tensor(axis.images[0].get_array()) for axis in explorer.figure.axes]
+        )
+        torch.testing.assert_close(shown, drawings[label])
+    assert label == 9
 
 
 def test_explore_temperature_at_every_temperature(unrendered):
