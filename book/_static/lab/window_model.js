@@ -1,0 +1,140 @@
+"use strict";
+// The post's network: a window of tokens, their embeddings, two hidden layers, one logit a token.
+{
+  const lab = (globalThis.PixelLab ??= {});
+  const KEPT = 8192; // windows whose logits are kept; more than a few digits have
+
+  /** Predicts a pixel from a window of earlier tokens, as CategoricalPixelPredictor does. */
+  class WindowModel {
+    /**
+     * @param {Object} architecture
+     * @param {number} architecture.numBins - K
+     * @param {?number} architecture.numClasses - number of labels, or null
+     * @param {Context} architecture.context - C pixels
+     * @param {Object<string, Float64Array>} weights - by torch's names: embedding.weight (V, E),
+     *   layers.0 from C E (and E for a label) to H, layers.3 from H to H, layers.6 from H to K
+     */
+    constructor({ numBins, numClasses = null, context }, weights) {
+      Object.assign(this, { numBins, numClasses, context });
+      this.numValues = numBins + 1 + (numClasses ?? 0); // tokens, start, labels
+      this.windowLength = context.offsets.length + (numClasses === null ? 0 : 1);
+      const layer = (place) => ({
+        weight: weights[`layers.${place}.weight`],
+        bias: weights[`layers.${place}.bias`],
+      });
+      this.second = layer(3);
+      this.last = layer(6);
+      this.firstBias = weights["layers.0.bias"]; // (H,)
+      this.table = this.firstTable(weights["embedding.weight"], weights["layers.0.weight"]);
+      this.known = new Map();
+    }
+
+    /** @returns {Float64Array} (window length, V, H) what each token adds at each place */
+    firstTable(embedding, weight) {
+      const size = embedding.length / this.numValues; // E
+      const [places, rows] = [this.windowLength, this.firstBias.length];
+      const matrices = Array.from({ length: places }, (_, place) =>
+        Float64Array.from(
+          { length: rows * size },
+          (_, i) => weight[(Math.floor(i / size) * places + place) * size + (i % size)],
+        ),
+      ); // for each place (H, E)
+      return lab.lookupTable(embedding, matrices, size);
+    }
+
+    /**
+     * @param {ArrayLike<number>} window - (window length,) tokens 0 to K, where K is the start
+     *   token, and last K + 1 + label if there are labels
+     * @returns {Float64Array} (K,) logits; do not write to them
+     */
+    predictWindow(window) {
+      const key = String.fromCharCode(...window);
+      let logits = this.known.get(key);
+      if (logits === undefined) {
+        if (this.known.size === KEPT) this.known.clear();
+        this.known.set(key, (logits = this.compute(window)));
+      }
+      return logits;
+    }
+
+    /** @returns {Float64Array} (K,) logits of a window, as predictWindow, computed anew */
+    compute(window) {
+      const hidden = this.firstBias.slice(); // (H,)
+      const width = hidden.length;
+      for (let place = 0; place < window.length; place++) {
+        lab.add(hidden, 0, this.table, (place * this.numValues + window[place]) * width, width);
+      }
+      return lab.linear(lab.relu(lab.linear(lab.relu(hidden), this.second)), this.last);
+    }
+
+    /**
+     * @param {Object} [options]
+     * @param {number} [options.height] - H
+     * @param {number} [options.width] - W
+     * @param {?number} [options.label] - for a conditional model
+     * @returns {WindowPredictor} predicts the pixels of an image
+     */
+    predictor({ height = 28, width = 28, label = null } = {}) {
+      return new WindowPredictor(this, height, width, label);
+    }
+
+    /**
+     * @param {number} row
+     * @param {number} column
+     * @param {number} [height] - H
+     * @param {number} [width] - W
+     * @returns {Uint8Array} (H W,) 1 where a pixel lies in the window of (row, column)
+     */
+    receptiveField(row, column, height = 28, width = 28) {
+      lab.checkInteger("the row", row, 0, height - 1);
+      lab.checkInteger("the column", column, 0, width - 1);
+      const field = new Uint8Array(height * width);
+      const length = this.context.offsets.length;
+      const from = (row * width + column) * length;
+      const window = lab.positions(this.context, height, width).subarray(from, from + length);
+      for (const place of window) if (place !== lab.OUTSIDE) field[place] = 1;
+      return field;
+    }
+  }
+
+  /** Predicts the pixels of an image. What it offers, all models' predictors offer. */
+  class WindowPredictor {
+    constructor(model, height, width, label) {
+      lab.checkInteger("the height", height, 1);
+      lab.checkInteger("the width", width, 1);
+      lab.checkLabel(label, model.numClasses);
+      Object.assign(this, { model, height, width });
+      this.positions = lab.positions(model.context, height, width);
+      this.window = new Uint16Array(model.windowLength);
+      if (label !== null) this.window[model.windowLength - 1] = model.numBins + 1 + label;
+    }
+
+    /**
+     * Does one small piece of the work that `logits` of the same arguments needs beforehand.
+     * @returns {boolean} whether there was any: here, there never is
+     */
+    prepare() {
+      return false;
+    }
+
+    /**
+     * @param {Uint8Array} tokens - (H W,) those before the pixel are read
+     * @param {number} pixel - flat index
+     * @returns {Float64Array} (K,) logits of that pixel; do not write to them
+     */
+    logits(tokens, pixel) {
+      const { model, positions, window } = this;
+      lab.checkSize(tokens, this.height, this.width);
+      lab.checkInteger("the pixel", pixel, 0, tokens.length - 1);
+      const length = model.context.offsets.length;
+      for (let i = 0; i < length; i++) {
+        const place = positions[pixel * length + i];
+        if (place !== lab.OUTSIDE) lab.checkTokens(tokens, place, place + 1, model.numBins);
+        window[i] = place === lab.OUTSIDE ? model.numBins : tokens[place];
+      }
+      return model.predictWindow(window);
+    }
+  }
+
+  lab.WindowModel = WindowModel;
+}
