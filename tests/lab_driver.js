@@ -43,6 +43,32 @@ const JOBS = {
       ...model(name).receptiveField(row, column, height, width),
     ]);
   },
+  distribution({ logits, options, uniforms }) {
+    const { probabilities, margin } = lab.nextTokenDistribution(Float64Array.from(logits), options);
+    const drawn = uniforms.map((uniform) => lab.draw(probabilities, uniform));
+    return { probabilities: [...probabilities], entropy: lab.entropy(probabilities), margin, drawn };
+  },
+  // Draws images, goes on from the expected tokens where others were drawn, and tells where.
+  draw({ name, numImages = 1, options, expected = [] }) {
+    const images = lab.drawings(model(name), numImages, options);
+    const others = [];
+    let near = 0;
+    images.forEach((drawing, image) => {
+      while (!drawing.isDone) {
+        const { pixel, token, margin } = drawing.advance();
+        const wanted = expected[image]?.[pixel] ?? token;
+        if (margin < 1e-5) near += 1;
+        if (token !== wanted) others.push({ image, pixel, token, wanted, margin });
+        drawing.tokens[pixel] = wanted;
+      }
+    });
+    const collect = (key) => images.map((drawing) => [...drawing[key]]);
+    const keys = ["tokens", "chosenProbability", "entropy"];
+    return { others, near, ...Object.fromEntries(keys.map((key) => [key, collect(key)])) };
+  },
+  refuse({ name, numImages, options }) {
+    lab.sample(model(name), numImages, options);
+  },
 };
 
 const jobs = JSON.parse(fs.readFileSync(0, "utf8"));

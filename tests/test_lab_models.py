@@ -155,30 +155,33 @@ def test_receptive_field_of_a_small_model():
     assert torch.equal(torch.tensor(found).bool(), expected)
 
 
+REFUSED = [
+    ("labels", {"options": {"height": 2, "width": 2}}, "give a label, 0 to 2"),
+    ("labels", {"options": {"height": 2, "width": 2, "label": 3}}, "must be 0 to 2"),
+    ("window", {"options": {"height": 2, "width": 2, "label": 0}}, "no labels"),
+    ("window", {"options": {"height": 0, "width": 2}}, "height is 0; it must be at least 1"),
+    ("window", {"options": {"height": 3, "width": 2}}, "3 x 2 has 6 pixels, not 4"),
+    ("window", {"pixels": [4]}, "the pixel is 4; it must be 0 to 3"),
+    ("wide", {"pixels": [-1]}, "the pixel is -1; it must be 0 to 3"),
+    ("wide", {"pixels": [0.5]}, "the pixel is 0.5; it must be an integer"),
+    ("window", {"images": [[0, 3, 0, 0]]}, "the token at pixel 1 is 3; it must be 0 to 2"),
+    (
+        "labels",
+        {"images": [[9, 3, 0, 0]], "options": {"height": 2, "width": 2, "label": 0}},
+        "the token at pixel 0 is 9; it must be 0 to 4",
+    ),
+    ("absent", {}, "weights/absent.js is not loaded"),
+]
+
+
 @needs_node
-@pytest.mark.parametrize(
-    ("model", "given", "says"),
-    [
-        ("labels", {"options": {"height": 2, "width": 2}}, "give a label, 0 to 2"),
-        ("labels", {"options": {"height": 2, "width": 2, "label": 3}}, "must be 0 to 2"),
-        ("window", {"options": {"height": 2, "width": 2, "label": 0}}, "no labels"),
-        ("window", {"options": {"height": 0, "width": 2}}, "height is 0; it must be at least 1"),
-        ("window", {"options": {"height": 3, "width": 2}}, "3 x 2 has 6 pixels, not 4"),
-        ("window", {"pixels": [4]}, "the pixel is 4; it must be 0 to 3"),
-        ("wide", {"pixels": [-1]}, "the pixel is -1; it must be 0 to 3"),
-        ("wide", {"pixels": [0.5]}, "the pixel is 0.5; it must be an integer"),
-        ("window", {"images": [[0, 3, 0, 0]]}, "the token at pixel 1 is 3; it must be 0 to 2"),
-        ("labels", {"images": [[9, 3, 0, 0]], "options": {"height": 2, "width": 2, "label": 0}},
-         "the token at pixel 0 is 9; it must be 0 to 4"),
-        ("absent", {}, "weights/absent.js is not loaded"),
-    ],
-)  # fmt: skip
-def test_wrong_arguments_are_refused(model, given, says):
-    job = {"job": "logits", "name": model, "images": [[0] * 4], "pixels": [3]}
-    *_, answer = ask_lab(
-        *map(define, SMALL), {**job, "options": {"height": 2, "width": 2}, **given}
-    )
-    assert says in answer["error"]
+def test_wrong_arguments_are_refused():
+    job = {"job": "logits", "images": [[0] * 4], "pixels": [3]}
+    job |= {"options": {"height": 2, "width": 2}}
+    jobs = [{**job, "name": name, **given} for name, given, _ in REFUSED]
+    answers = ask_lab(*map(define, SMALL), *jobs)[len(SMALL) :]
+    for (*_, says), answer in zip(REFUSED, answers, strict=True):
+        assert says in answer["error"]
 
 
 def test_contexts_are_exported_as_offsets():

@@ -62,5 +62,24 @@
     }
   }
 
-  Object.assign(lab, { checkInteger, checkSize, checkLabel, checkTokens });
+  /**
+   * @param {ArrayLike<number>} known - should be (H W,) tokens, or -1 where to draw
+   * @param {number} height
+   * @param {number} width
+   * @param {number} numBins - K
+   */
+  function checkKnown(known, height, width, numBins) {
+    checkSize(known, height, width);
+    for (let pixel = 0; pixel < known.length; pixel++) {
+      const isToken = Number.isInteger(known[pixel]) && known[pixel] >= -1;
+      if (!isToken || known[pixel] >= numBins) {
+        throw new RangeError(
+          `known holds ${known[pixel]} at pixel ${pixel}; it must hold tokens 0 to ` +
+            `${numBins - 1}, or -1 where to draw.`,
+        );
+      }
+    }
+  }
+
+  Object.assign(lab, { checkInteger, checkKnown, checkLabel, checkSize, checkTokens });
 }

@@ -104,9 +104,11 @@
    */
   function matricesOf(weight, channels) {
     const count = weight.length / channels / channels;
-    return Array.from({ length: count }, (_, place) =>
-      Float64Array.from({ length: channels * channels }, (_, i) => weight[i * count + place]),
-    );
+    return Array.from({ length: count }, (_, place) => {
+      const matrix = new Float64Array(channels * channels);
+      for (let i = 0; i < matrix.length; i++) matrix[i] = weight[i * count + place];
+      return matrix;
+    });
   }
 
   /** @returns {Uint8Array} 1 where either of two fields has it */

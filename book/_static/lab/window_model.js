@@ -32,13 +32,14 @@
     /** @returns {Float64Array} (window length, V, H) what each token adds at each place */
     firstTable(embedding, weight) {
       const size = embedding.length / this.numValues; // E
-      const [places, rows] = [this.windowLength, this.firstBias.length];
-      const matrices = Array.from({ length: places }, (_, place) =>
-        Float64Array.from(
-          { length: rows * size },
-          (_, i) => weight[(Math.floor(i / size) * places + place) * size + (i % size)],
-        ),
-      ); // for each place (H, E)
+      const width = this.windowLength * size; // of a row of the weight
+      const matrices = Array.from({ length: this.windowLength }, (_, place) => {
+        const matrix = new Float64Array(this.firstBias.length * size); // (H, E)
+        for (let i = 0; i < matrix.length; i++) {
+          matrix[i] = weight[Math.floor(i / size) * width + place * size + (i % size)];
+        }
+        return matrix;
+      });
       return lab.lookupTable(embedding, matrices, size);
     }
 
