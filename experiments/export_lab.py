@@ -7,18 +7,26 @@ model was trained again; a test fails until then.
 
 import base64
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
 import torch
 
 from pixelar_lib.context import Context, Raster
+from pixelar_lib.data import load_mnist
 from pixelar_lib.models import PixelCNN, PixelModel, WindowModel
+from pixelar_lib.quantization import quantize
 from pixelar_lib.runtime import read_asset, write_atomically
 from pixelar_lib.zoo import load_pretrained
 
 LAB = Path(__file__).parent.parent / "book" / "_static" / "lab"
 MODELS = ("post-mlp-k16", "neighbourhood-mlp-k16", "pixelcnn-k16")
+DIGITS = {  # split and number of images, the first ones; None is one of each class, in all levels
+    "train": ("train", 2_000),
+    "held_out": ("validation", 300),
+    "test": ("test", None),
+}
 COMMAND = "python -m experiments.export_lab"
 
 
@@ -30,7 +38,9 @@ def main() -> None:
 
 def scripts() -> dict[str, str]:
     """Return the text of each script by its path below the lab's folder."""
-    return {f"weights/{name}.js": weights_script(name) for name in MODELS}
+    weights = {f"weights/{name}.js": weights_script(name) for name in MODELS}
+    digits = {f"digits/{name}.js": digits_script(name) for name in DIGITS}
+    return {**weights, **digits}
 
 
 def weights_script(name: str) -> str:
@@ -38,6 +48,40 @@ def weights_script(name: str) -> str:
     sha256 = hashlib.sha256(read_asset(f"weights/{name}.safetensors")).hexdigest()
     entry = {"sha256": sha256, **model_entry(load_pretrained(name))}
     return script(f"The weights of {name}", "weights", name, entry)
+
+
+def digits_script(name: str) -> str:
+    """Return the script that brings some bundled digits and their labels."""
+    split, count = DIGITS[name]
+    digits = load_mnist(split)
+    if count is None:
+        first = [int((digits.labels == label).nonzero()[0]) for label in range(10)]
+        images, labels, packed = digits.images[first], digits.labels[first], False
+    else:
+        images, labels, packed = digits.images[:count], digits.labels[:count], True
+    content = pack(quantize(images, 16).flatten().tolist()) if packed else images.numpy().tobytes()
+    entry = {
+        "count": len(images),
+        "labels": "".join(map(str, labels.tolist())),
+        "data": base64.b64encode(content).decode(),
+    }
+    return script(f"Digits of MNIST, {split}", "digits", name, entry)
+
+
+def pack(tokens: list[int]) -> bytes:
+    """Return tokens 0 to 15, four bits each; after black or white, how many more of it follow.
+
+    That number is a sum of four-bit numbers, which ends with the first that is not 15.
+    """
+    numbers = []
+    for token, run in itertools.groupby(tokens):
+        more = len(list(run)) - 1
+        if token in (0, 15):
+            numbers += [token, *[15] * (more // 15), more % 15]
+        else:
+            numbers += [token] * (more + 1)
+    numbers += [0] * (len(numbers) % 2)
+    return bytes(high << 4 | low for high, low in zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def script(title: str, group: str, name: str, entry: dict) -> str:

@@ -93,5 +93,31 @@
     for (let i = 0; i < count; i++) out[outAt + i] += x[xAt + i];
   }
 
-  Object.assign(lab, { add, addProduct, linear, lookupTable, relu });
+  /**
+   * Goes back through a linear layer: what a loss's gradient by its outputs tells of its weights
+   * and inputs. Zeros, which a ReLU makes of many gradients, are passed over.
+   * @param {Float64Array} slope - (rows,) gradient by the outputs
+   * @param {{weight: Float64Array}} layer - (rows, columns)
+   * @param {{weight: Float64Array, bias: Float64Array}} gradient - of the layer; is added to
+   * @param {Float64Array} x - (columns,) the layer's inputs, outputs of a ReLU
+   * @returns {Float64Array} (columns,) gradient by what went into that ReLU
+   */
+  function linearBackward(slope, { weight }, gradient, x) {
+    const columns = x.length;
+    const back = new Float64Array(columns);
+    for (let row = 0; row < slope.length; row++) {
+      const value = slope[row];
+      if (value === 0) continue;
+      gradient.bias[row] += value;
+      const at = row * columns;
+      for (let i = 0; i < columns; i++) {
+        gradient.weight[at + i] += value * x[i];
+        back[i] += value * weight[at + i];
+      }
+    }
+    for (let i = 0; i < columns; i++) if (x[i] === 0) back[i] = 0;
+    return back;
+  }
+
+  Object.assign(lab, { add, addProduct, linear, linearBackward, lookupTable, relu });
 }

@@ -60,12 +60,22 @@
 
     /** @returns {Float64Array} (K,) logits of a window, as predictWindow, computed anew */
     compute(window) {
-      const hidden = this.firstBias.slice(); // (H,)
-      const width = hidden.length;
+      const second = lab.relu(lab.linear(this.firstHidden(window), this.second));
+      return lab.linear(second, this.last);
+    }
+
+    /** @returns {Float64Array} (H,) the first hidden layer: a sum of rows of the table */
+    firstHidden(window) {
+      const hidden = this.firstBias.slice();
       for (let place = 0; place < window.length; place++) {
-        lab.add(hidden, 0, this.table, (place * this.numValues + window[place]) * width, width);
+        lab.add(hidden, 0, this.table, this.tableRow(place, window[place]), hidden.length);
       }
-      return lab.linear(lab.relu(lab.linear(lab.relu(hidden), this.second)), this.last);
+      return lab.relu(hidden);
+    }
+
+    /** @returns {number} where the table's row of a token begins, (H,) */
+    tableRow(place, token) {
+      return (place * this.numValues + token) * this.firstBias.length;
     }
 
     /**
