@@ -16,6 +16,7 @@
         bar.dataset.token = token;
         return bar;
       });
+      this.place = place;
       place.replaceChildren(...this.bars);
       place.setAttribute("aria-hidden", "true"); // the words beside them say it
     }

@@ -4,9 +4,11 @@
 {
   const lab = (globalThis.PixelLab ??= {});
   const FILES = [
-    "math", "rng", "checks", "context", "linear", "weights", "window_model",
-    "pixelcnn_predictor", "pixelcnn", "models", "next_token", "sampler",
-    "address", "bars", "picture", "player", "view",
+    ...["math", "rng", "checks", "context", "linear", "weights", "window_model"],
+    ...["pixelcnn_predictor", "pixelcnn", "models", "next_token", "sampler", "digits"],
+    ...["address", "dom", "bars", "picture", "player", "board", "curve"],
+    ...["windows", "gradients", "adam", "train", "evaluation"],
+    ...["part_draw", "part_compare", "part_tones", "part_train"],
   ];
   const BASE = new URL(".", document.currentScript.src);
 
@@ -34,6 +36,11 @@
     return loading.get(name);
   }
 
+  /** @returns {Promise<void>} when lab.digits has the split of that name */
+  function fetchDigits(split) {
+    return lab.digits?.[split] ? Promise.resolve() : loadScript(`digits/${split}.js`);
+  }
+
   /** Sets up the places on this page; where that fails, the still picture stays. */
   async function start() {
     const places = [...document.querySelectorAll(".pixel-lab")];
@@ -43,13 +50,14 @@
     document.head.append(style);
     try {
       await Promise.all(FILES.map((file) => loadScript(`${file}.js`)));
-      for (const place of places) lab.mount(place);
+      const parts = { compare: lab.ComparePart, tones: lab.TonesPart, train: lab.TrainPart };
+      for (const place of places) new (parts[place.dataset.part] ?? lab.DrawPart)(place);
     } catch (error) {
       console.error(error);
       for (const place of places) place.dataset.failed = error.message;
     }
   }
 
-  Object.assign(lab, { fetchModel, loadScript });
+  Object.assign(lab, { fetchDigits, fetchModel });
   start();
 }
