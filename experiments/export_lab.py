@@ -18,6 +18,7 @@ from pixelar_lib.data import load_mnist
 from pixelar_lib.models import PixelCNN, PixelModel, WindowModel
 from pixelar_lib.quantization import quantize
 from pixelar_lib.runtime import read_asset, write_atomically
+from pixelar_lib.sampling import sample
 from pixelar_lib.zoo import load_pretrained
 
 LAB = Path(__file__).parent.parent / "book" / "_static" / "lab"
@@ -27,6 +28,7 @@ DIGITS = {  # split and number of images, the first ones; None is one of each cl
     "held_out": ("validation", 300),
     "test": ("test", None),
 }
+STORED = {"pixelcnn-k16": 1}  # a drawing with this seed plays until the weights are loaded
 COMMAND = "python -m experiments.export_lab"
 
 
@@ -40,7 +42,8 @@ def scripts() -> dict[str, str]:
     """Return the text of each script by its path below the lab's folder."""
     weights = {f"weights/{name}.js": weights_script(name) for name in MODELS}
     digits = {f"digits/{name}.js": digits_script(name) for name in DIGITS}
-    return {**weights, **digits}
+    stored = {f"stored/{name}.js": drawing_script(name, seed) for name, seed in STORED.items()}
+    return {**weights, **digits, **stored}
 
 
 def weights_script(name: str) -> str:
@@ -66,6 +69,14 @@ def digits_script(name: str) -> str:
         "data": base64.b64encode(content).decode(),
     }
     return script(f"Digits of MNIST, {split}", "digits", name, entry)
+
+
+def drawing_script(name: str, seed: int) -> str:
+    """Return the script that brings one drawing of a model: a hexadecimal digit for each token."""
+    generator = torch.Generator().manual_seed(seed)
+    tokens = sample(load_pretrained(name), 1, generator=generator).flatten().tolist()
+    entry = {"seed": seed, "tokens": "".join(f"{token:x}" for token in tokens)}
+    return script(f"A drawing of {name}", "stored", name, entry)
 
 
 def pack(tokens: list[int]) -> bytes:

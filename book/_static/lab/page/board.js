@@ -39,6 +39,7 @@
 
     forget() {
       this.drawing = null;
+      this.numDrawn = 0;
       this.distributions = new Array(NUM_PIXELS).fill(null);
     }
 
@@ -59,6 +60,8 @@
       const { settings } = this;
       this.player.pause();
       this.clear();
+      const stored = lab.isLoaded(settings.model) ? null : lab.storedDrawing(settings);
+      if (stored) this.begin(stored); // something moves at once
       try {
         this.model = await lab.fetchModel(settings.model);
       } catch (error) {
@@ -66,8 +69,15 @@
         return;
       }
       if (settings !== this.settings) return; // changed while the weights were loading
-      this.drawing = this.newDrawing();
-      this.player.take(this.drawing);
+      const live = this.newDrawing();
+      if (stored) this.player.follow(live);
+      else this.begin(live);
+    }
+
+    /** Shows a drawing grow; nothing plays by itself for those who asked for less motion. */
+    begin(drawing) {
+      this.drawing = drawing;
+      this.player.take(drawing);
       if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.tell();
       else this.play();
     }
@@ -99,7 +109,11 @@
 
     /** @param {Object[]} drawn - results of `Drawing.advance` */
     take(drawn) {
-      for (const { pixel, probabilities } of drawn) this.distributions[pixel] = probabilities;
+      for (const { pixel, probabilities } of drawn) {
+        this.distributions[pixel] = probabilities;
+        this.numDrawn = Math.max(this.numDrawn, pixel + 1);
+      }
+      this.drawing = this.player.drawing; // the live one, once it has caught up
       if (drawn.length > 0) this.show();
     }
 
@@ -139,7 +153,8 @@
       return this.distributions.map((probabilities, pixel) => {
         const token = this.tokenAt(pixel);
         if (this.shown === "digit") {
-          return probabilities || this.isKnown(pixel) ? lab.dequantize(token, 16) : -1;
+          const isThere = pixel < this.numDrawn || this.isKnown(pixel);
+          return isThere ? lab.dequantize(token, 16) : -1;
         }
         if (probabilities === null) return -1;
         return this.shown === "chance"

@@ -11,14 +11,37 @@
      * @param {Function} onStop - called when the image is complete or the player pauses
      */
     constructor(onPixels, onStop) {
-      Object.assign(this, { onPixels, onStop, drawing: null, isPlaying: false });
+      Object.assign(this, { onPixels, onStop, drawing: null, live: null, isPlaying: false });
       this.pixelsPerSecond = 200;
     }
 
     /** @param {Drawing} drawing - the one to go on with; the player pauses */
     take(drawing) {
       this.pause();
-      this.drawing = drawing;
+      Object.assign(this, { drawing, live: null });
+    }
+
+    /**
+     * Goes over to a live drawing of the same picture, as soon as it has caught up.
+     * @param {Drawing} live
+     */
+    follow(live) {
+      this.live = live;
+      requestAnimationFrame(() => this.catchUp());
+    }
+
+    catchUp() {
+      const { drawing, live } = this;
+      if (live === null) return; // another drawing was begun
+      const caughtUp = [];
+      const end = performance.now() + SLICE;
+      while (performance.now() < end && live.pixel < drawing.pixel) {
+        if (!live.prepare()) caughtUp.push(live.advance());
+      }
+      const isLevel = live.pixel >= drawing.pixel;
+      if (isLevel) Object.assign(this, { drawing: live, live: null });
+      else requestAnimationFrame(() => this.catchUp());
+      this.onPixels(caughtUp);
     }
 
     play() {

@@ -11,12 +11,20 @@
 
   /** One board with all its controls. */
   class DrawPart {
-    /** @param {HTMLElement} place - holds a still picture, which this replaces */
+    /**
+     * @param {HTMLElement} place - holds a still picture, which this replaces. `data-controls` names
+     *   the controls to show, all without it; `data-model`, `data-shown` and `data-hand` what they
+     *   begin with. `data-address` lets the page's address say more, and follow.
+     */
     constructor(place) {
+      const { controls, address, model, shown = "digit", hand = "point" } = place.dataset;
+      this.controls = controls === undefined ? null : controls.split(" ");
+      this.hasAddress = address !== undefined;
+      const usual = { ...lab.defaults(), ...(model in lab.MODELS ? { model } : {}) };
+      const settings = this.hasAddress ? lab.readAddress(location.hash, usual) : usual;
       const name =
         "The picture. Arrow keys point at pixels, the space bar draws or erases one, " +
         "Enter lets the model finish.";
-      const settings = lab.readAddress(location.hash);
       this.words = element("p", { className: "lab-words" });
       this.status = element("p", { className: "lab-status", role: "status" });
       this.bars = new lab.Bars(element("div", { className: "lab-bars" }), 16);
@@ -24,16 +32,24 @@
         onChange: () => this.showPixel(),
         onState: (state) => this.say(state),
       });
+      this.board.shown = shown;
       this.stroke = null; // "draw" or "erase" while a finger is down
       this.playButton = button("Pause", () => this.board.toggle());
-      place.replaceChildren(this.left(), this.panel(settings));
+      place.replaceChildren(this.left(hand), this.panel(settings));
       this.listen();
       this.board.restart();
     }
 
     // What one sees
 
-    left() {
+    /** @returns {Node[]} the controls of these that the page asks for */
+    wanted(controls) {
+      return Object.entries(controls)
+        .filter(([name]) => this.controls === null || this.controls.includes(name))
+        .map(([, control]) => control);
+    }
+
+    left(hand) {
       const { board } = this;
       const buttons = [
         this.playButton,
@@ -41,49 +57,65 @@
         button("One row", () => board.step(SIDE)),
         button("Again", () => board.restart()),
       ];
-      this.hand = choice(Object.entries(HANDS), "point");
+      this.hand = choice(Object.entries(HANDS), hand);
       return element(
         "div",
         { className: "lab-left" },
         board.canvas,
         element("div", { className: "lab-buttons" }, ...buttons),
         this.status,
-        named("Finger, mouse", this.hand),
-        named("A real digit", this.realDigit()),
-        element("div", { className: "lab-buttons" }, ...this.savers()),
+        ...this.wanted({
+          hand: named("Finger, mouse", this.hand),
+          digit: named("A real digit", this.realDigit()),
+          save: element("div", { className: "lab-buttons" }, ...this.savers()),
+        }),
       );
     }
 
     panel(settings) {
       const change = (changes) => this.change(changes);
-      const models = Object.entries(lab.MODELS);
-      this.seed = numberField(settings.seed, 0, 2 ** 32 - 1, (seed) => change({ seed }));
-      const label = slider(settings.label, [0, 9, 1], (asked) => change({ label: asked }));
-      this.labelControl = named("Draw me a", label);
+      const { model, label, seed, temperature, topK, topP } = settings;
+      this.seed = numberField(seed, 0, 2 ** 32 - 1, (given) => change({ seed: given }));
+      this.label = named("Draw me a", slider(label, [0, 9, 1], (asked) => change({ label: asked })));
+      this.showLabel(model);
+      const models = choice(Object.entries(lab.MODELS), model, (name) => change({ model: name }));
+      const controls = {
+        model: named("Model", models),
+        label: this.label,
+        temperature: named(
+          "Temperature",
+          slider(temperature, [0, 2, 0.1], (value) => change({ temperature: value })),
+        ),
+        "top-k": named("Top-k", slider(topK, [1, 16, 1], (value) => change({ topK: value }))),
+        "top-p": named("Top-p", slider(topP, [0.05, 1, 0.05], (value) => change({ topP: value }))),
+        seed: this.seedRow(),
+        speed: named("Speed", this.speed()),
+        shown: named("Show", this.shown()),
+      };
+      const panel = { className: "lab-panel" };
+      return element("div", panel, this.bars.place, this.words, ...this.wanted(controls));
+    }
+
+    seedRow() {
       const another = button("Another", () => {
         this.seed.value = (this.board.settings.seed + 1) % 2 ** 32;
-        change({ seed: Number(this.seed.value) });
+        this.change({ seed: Number(this.seed.value) });
       });
-      this.showLabel(settings.model);
-      return element(
-        "div",
-        { className: "lab-panel" },
-        this.bars.place,
-        this.words,
-        named("Model", choice(models, settings.model, (model) => change({ model }))),
-        this.labelControl,
-        named("Temperature", slider(settings.temperature, [0, 2, 0.1], (temperature) => change({ temperature }))),
-        named("Top-k", slider(settings.topK, [1, 16, 1], (topK) => change({ topK }))),
-        named("Top-p", slider(settings.topP, [0.05, 1, 0.05], (topP) => change({ topP }))),
-        element("div", { className: "lab-row" }, named("Seed", this.seed), another),
-        named("Speed", choice(pairs(lab.SPEEDS), "slowly", (speed) => {
-          this.board.player.pixelsPerSecond = lab.SPEEDS[speed];
-        })),
-        named("Show", choice(Object.entries(lab.SHOWN), "digit", (shown) => {
-          this.board.shown = shown;
-          this.board.show();
-        })),
-      );
+      return element("div", { className: "lab-row" }, named("Seed", this.seed), another);
+    }
+
+    speed() {
+      const names = Object.keys(lab.SPEEDS).map((name) => [name, name]);
+      return choice(names, "slowly", (name) => {
+        this.board.player.pixelsPerSecond = lab.SPEEDS[name];
+      });
+    }
+
+    shown() {
+      return choice(Object.entries(lab.SHOWN), this.board.shown, (name) => {
+        this.board.shown = name;
+        this.board.show();
+      });
     }
 
     /** @returns {HTMLElement} takes a digit from the test set, cut off at a row */
@@ -103,13 +135,18 @@
       return [
         button("Erase all", () => this.change({ known: EMPTY() })),
         button("Save the picture", () => this.save()),
-        button("Copy the link", () => this.copy(location.href, "The link is copied.")),
+        button("Copy the link", () => this.copy(this.link(), "The link is copied.")),
         button("Copy the Python", () => this.copy(this.board.inPython(), "The Python is copied.")),
       ];
     }
 
+    /** @returns {string} an address that draws this picture */
+    link() {
+      return `${lab.PAGE}#${lab.writeAddress(this.board.settings)}`;
+    }
+
     showLabel(model) {
-      this.labelControl.hidden = !lab.CONDITIONAL.has(model);
+      this.label.hidden = !lab.CONDITIONAL.has(model);
     }
 
     showPixel() {
@@ -140,7 +177,7 @@
         canvas.addEventListener(end, () => this.lift());
       }
       canvas.addEventListener("keydown", (event) => this.press(event));
-      addEventListener("hashchange", () => this.readAddress());
+      if (this.hasAddress) addEventListener("hashchange", () => this.readAddress());
     }
 
     /** Moves the square by an arrow key, paints by the space bar, finishes by Enter. */
@@ -193,7 +230,7 @@
       const { settings } = this.board;
       this.showLabel(settings.model);
       const said = lab.writeAddress(settings);
-      if (said || location.hash) history.replaceState(null, "", `#${said}`);
+      if (this.hasAddress && (said || location.hash)) history.replaceState(null, "", `#${said}`);
       return drawn;
     }
 
@@ -220,11 +257,6 @@
         prompt("Copy this:", text);
       }
     }
-  }
-
-  /** @returns {string[][]} the names of an object as [key, text] */
-  function pairs(names) {
-    return Object.keys(names).map((name) => [name, name]);
   }
 
   lab.DrawPart = DrawPart;
