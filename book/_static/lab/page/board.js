@@ -11,7 +11,7 @@
     "pixelcnn-k16": "PixelCNN: all pixels before",
   };
   lab.CONDITIONAL = new Set(); // those of them that are asked for a digit
-  lab.SPEEDS = { "one by one": 20, slowly: 200, "as fast as it can": Infinity };
+  lab.SPEEDS = { "one by one": 20, slowly: 200, "as fast as it can": 1e6 }; // pixels a second
   lab.SHOWN = { digit: "the digit", chance: "chosen probability", entropy: "entropy" };
 
   /** Draws what the settings say, and shows it. */
@@ -78,8 +78,9 @@
     begin(drawing) {
       this.drawing = drawing;
       this.player.take(drawing);
-      if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.tell();
-      else this.play();
+      if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
+      else if (drawing instanceof lab.StoredDrawing) this.player.step(NUM_PIXELS);
+      else this.tell();
     }
 
     /** @returns {Drawing} an empty page for the settings */

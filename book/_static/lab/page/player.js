@@ -67,7 +67,7 @@
 
     frame(now) {
       if (!this.isPlaying) return;
-      this.due += ((now - this.last) * this.pixelsPerSecond) / 1000;
+      this.due += (Math.max(now - this.last, 0) * this.pixelsPerSecond) / 1000;
       this.last = now;
       const drawn = [];
       const end = performance.now() + SLICE;

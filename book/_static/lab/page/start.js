@@ -28,6 +28,7 @@
     });
   }
 
+  lab.parts = []; // those on this page, in the order in which they came into view
   const loading = new Map();
   const loaded = new Set();
 
@@ -81,7 +82,7 @@
     const Part = parts[place.dataset.part] ?? lab.DrawPart;
     const still = [...place.childNodes];
     try {
-      new Part(place);
+      lab.parts.push(new Part(place));
     } catch (error) {
       place.replaceChildren(...still);
       throw error;

@@ -32,5 +32,5 @@
     return new StoredDrawing(Uint8Array.from(stored.tokens, (digit) => parseInt(digit, 16)));
   }
 
-  lab.storedDrawing = storedDrawing;
+  Object.assign(lab, { StoredDrawing, storedDrawing });
 }
