@@ -7,7 +7,8 @@ from browser import opened
 from conftest import SITE
 
 PAGE = "book/lab.html"
-TOKENS = "PixelLab.parts[0].board.drawing.tokens"
+BOARD = "PixelLab.parts.find(part => 'stroke' in part).board"
+TOKENS = f"{BOARD}.drawing.tokens"
 STORED = "PixelLab.stored['pixelcnn-k16'].tokens"
 
 
@@ -45,7 +46,7 @@ def test_the_live_model_draws_what_is_stored(browser, root):
         part = lab(page)
         page.wait_for_function("PixelLab.isLoaded('pixelcnn-k16')")
         finish(page, part)
-        assert page.evaluate("PixelLab.parts[0].board.drawing instanceof PixelLab.Drawing")
+        assert page.evaluate(f"{BOARD}.drawing instanceof PixelLab.Drawing")
         assert same(page, TOKENS, STORED)
     assert watch.complaints == []
 
@@ -53,7 +54,7 @@ def test_the_live_model_draws_what_is_stored(browser, root):
 def test_a_picture_is_there_before_any_weights(browser, served):
     with opened(browser, served + PAGE, served) as (page, _):
         lab(page)
-        page.wait_for_function(f"PixelLab.parts[0].board.numDrawn === {28 * 28}")
+        page.wait_for_function(f"{BOARD}.numDrawn === {28 * 28}")
 
 
 def test_it_steps_pauses_and_begins_again(browser, served):
@@ -63,15 +64,15 @@ def test_it_steps_pauses_and_begins_again(browser, served):
         part.get_by_role("button", name="Again").click()
         part.get_by_role("button", name="One pixel").click()
         part.get_by_role("button", name="One row").click()
-        assert page.evaluate("PixelLab.parts[0].board.numDrawn") == 29
+        assert page.evaluate(f"{BOARD}.numDrawn") == 29
         play = part.get_by_role("button", name=re.compile("Play|Pause"))
         play.click()
-        page.wait_for_function("PixelLab.parts[0].board.numDrawn > 40")
+        page.wait_for_function(f"{BOARD}.numDrawn > 40")
         play.click()
         assert play.inner_text() == "Play"
-        drawn = page.evaluate("PixelLab.parts[0].board.numDrawn")
+        drawn = page.evaluate(f"{BOARD}.numDrawn")
         page.wait_for_timeout(200)
-        assert page.evaluate("PixelLab.parts[0].board.numDrawn") == drawn < 784
+        assert page.evaluate(f"{BOARD}.numDrawn") == drawn < 784
     assert watch.complaints == []
 
 
@@ -104,7 +105,7 @@ def test_a_stroke_stays_and_the_model_draws_around_it(browser, served):
         page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.3 * box["height"], steps=12)
         page.mouse.up()
         finish(page, part)
-        kept = "PixelLab.parts[0].board.settings.known"
+        kept = f"{BOARD}.settings.known"
         assert page.evaluate(f"{kept}.filter(token => token >= 0).length") > 10
         assert page.evaluate(f"[...{kept}].every((one, i) => one < 0 || one === {TOKENS}[i])")
         address = page.url
@@ -129,7 +130,7 @@ def test_a_stroke_stays_and_the_model_draws_around_it(browser, served):
 def test_addresses_that_make_no_sense_break_nothing(browser, served, address):
     with opened(browser, served + PAGE + address, served) as (page, watch):
         lab(page)
-        settings = "PixelLab.parts.find(part => part.board).board.settings"
+        settings = f"{BOARD}.settings"
         assert 0 <= page.evaluate(f"{settings}.seed") < 2**32
         assert 0 <= page.evaluate(f"{settings}.temperature") <= 2
         assert page.evaluate(f"{settings}.model in PixelLab.MODELS")

@@ -6,13 +6,18 @@
 
   /** Two models, or one at two temperatures, under the same seed. */
   class ComparePart {
-    /** @param {HTMLElement} place - holds a still picture, which this replaces */
+    /**
+     * @param {HTMLElement} place - holds a still picture, which this replaces. `data-models` and
+     *   `data-temperatures` have two words each: what the boards begin with.
+     */
     constructor(place) {
+      const { models = "neighbourhood-mlp-k16 pixelcnn-k16", temperatures = "1 1" } = place.dataset;
+      const warmths = temperatures.split(" ").map(Number);
       const usual = lab.defaults();
-      const models = ["neighbourhood-mlp-k16", "pixelcnn-k16"];
-      this.boards = models.map(
-        (model, index) => new lab.Board(`Picture ${index + 1}`, { ...usual, model }),
-      );
+      this.boards = models.split(" ").map((model, index) => {
+        const settings = { ...usual, model, temperature: warmths[index] };
+        return new lab.Board(`Picture ${index + 1}`, settings);
+      });
       this.seed = numberField(usual.seed, 0, 2 ** 32 - 1, (seed) => this.begin(seed));
       place.classList.add("lab-compare");
       place.replaceChildren(
