@@ -28,7 +28,7 @@ DIGITS = {  # split and number of images, the first ones; None is one of each cl
     "held_out": ("validation", 300),
     "test": ("test", None),
 }
-STORED = {"pixelcnn-k16": 1}  # a drawing with this seed plays until the weights are loaded
+STORED = {"pixelcnn-k16": 0}  # a drawing with this seed plays until the weights are loaded
 COMMAND = "python -m experiments.export_lab"
 
 

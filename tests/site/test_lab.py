@@ -98,7 +98,7 @@ def test_a_stroke_stays_and_the_model_draws_around_it(browser, served):
     with opened(browser, served + PAGE, served) as (page, watch):
         part = lab(page)
         page.wait_for_function("PixelLab.isLoaded('pixelcnn-k16')")
-        part.get_by_label("Finger, mouse").select_option("draw")
+        part.get_by_label("Hand").select_option("draw")
         box = part.locator("canvas").bounding_box()
         page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
         page.mouse.down()

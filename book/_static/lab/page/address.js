@@ -19,7 +19,7 @@
   /** @returns {Settings} what a page begins with */
   function defaults() {
     const known = new Int16Array(NUM_PIXELS).fill(lab.UNKNOWN);
-    return { model: "pixelcnn-k16", label: 7, seed: 1, temperature: 1, topK: 16, topP: 1, known };
+    return { model: "pixelcnn-k16", label: 7, seed: 0, temperature: 1, topK: 16, topP: 1, known };
   }
 
   /** @returns {number} the text as a number of the range, or the fallback */

@@ -65,7 +65,7 @@
         element("div", { className: "lab-buttons" }, ...buttons),
         this.status,
         ...this.wanted({
-          hand: named("Finger, mouse", this.hand),
+          hand: named("Hand", this.hand),
           digit: named("A real digit", this.realDigit()),
           save: element("div", { className: "lab-buttons" }, ...this.savers()),
         }),
@@ -151,8 +151,8 @@
 
     showPixel() {
       const { board } = this;
-      const { here } = board;
-      this.bars.show(here < 0 ? null : board.distributions[here], here < 0 ? 0 : board.tokenAt(here));
+      const pixel = board.here < 0 ? board.numDrawn - 1 : board.here; // or the one just drawn
+      this.bars.show(board.distributions[pixel] ?? null, board.tokenAt(pixel));
       this.words.textContent = board.inWords();
     }
 
