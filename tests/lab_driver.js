@@ -16,6 +16,18 @@ function model(name) {
   return models.get(name);
 }
 
+/** Returns arrays as JSON can hold them. */
+function lists(arrays) {
+  return Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, [...array]]));
+}
+
+/** Returns the loss of a window model, worked out in slices. */
+function heldOutLoss(network, windows) {
+  const evaluation = new lab.Evaluation(network, windows);
+  while (!evaluation.isDone) evaluation.advance();
+  return evaluation.loss;
+}
+
 const JOBS = {
   define({ name, entry }) {
     (lab.weights ??= {})[name] = entry;
@@ -28,8 +40,7 @@ const JOBS = {
     return values.map(lab[name]).map(String); // text keeps NaN and infinity
   },
   weights({ name }) {
-    const tensors = lab.readWeights(lab.weights[name]);
-    return Object.fromEntries(Object.entries(tensors).map(([key, x]) => [key, [...x]]));
+    return lists(lab.readWeights(lab.weights[name]));
   },
   // logits of some pixels of one image after the other, with one and the same predictor
   logits({ name, images, pixels, options }) {
@@ -65,6 +76,59 @@ const JOBS = {
     const collect = (key) => images.map((drawing) => [...drawing[key]]);
     const keys = ["tokens", "chosenProbability", "entropy"];
     return { others, near, ...Object.fromEntries(keys.map((key) => [key, collect(key)])) };
+  },
+  // the losses of some steps on the same windows, the first gradients, and the weights after all
+  gradients({ weights, context: [kind, size], rates, numBins, tokens, places }) {
+    for (const name in weights) weights[name] = Float64Array.from(weights[name]);
+    const options = { numBins, context: lab[kind](size) };
+    const windows = new lab.WindowReader(Uint8Array.from(tokens), options).read(places);
+    const adam = new lab.Adam(weights);
+    const found = rates.map((rate) => {
+      const { loss, gradients } = lab.lossAndGradients(weights, windows);
+      adam.step(gradients, rate);
+      return { loss, gradients: lists(gradients) };
+    });
+    const losses = found.map(({ loss }) => loss);
+    return { losses, gradients: found[0].gradients, weights: lists(weights) };
+  },
+  losses({ weights, context: [kind, size], numBins, images }) {
+    const [train, heldOut] = ["train", "held_out"].map((name, i) =>
+      lab.readDigits(lab.digits[name]).subarray(0, images[i] * 784),
+    );
+    for (const name in weights) weights[name] = Float64Array.from(weights[name]);
+    const options = { numBins, context: lab[kind](size) };
+    const coarse = heldOut.map((token) => (token * numBins) >> 4);
+    const windows = new lab.WindowReader(coarse, options).read();
+    return [
+      heldOutLoss(new lab.WindowModel(options, weights), windows),
+      lab.uniformLoss(16),
+      lab.frequencyLoss(train, heldOut, 16),
+      lab.countingLoss(train, heldOut, 16, 1),
+      lab.countingLoss(train, heldOut, 16),
+    ];
+  },
+  digits({ name }) {
+    return { tokens: [...lab.readDigits(lab.digits[name])], labels: lab.digits[name].labels };
+  },
+  levels({ name, bins }) {
+    const levels = lab.readLevels(lab.digits[name]);
+    const tokens = bins.map((numBins) => [numBins, [...lab.quantize(levels, numBins)]]);
+    const greys = tokens.map(([numBins, all]) => [numBins, all.map((t) => lab.dequantize(t, numBins))]);
+    const { labels } = lab.digits[name];
+    return { labels, tokens: Object.fromEntries(tokens), greys: Object.fromEntries(greys) };
+  },
+  train({ context: [kind, size], steps, images, seed = 0 }) {
+    const shape = lab.shapeFor(lab[kind](size));
+    const train = lab.readDigits(lab.digits.train);
+    const heldOut = lab.readDigits(lab.digits.held_out).subarray(0, images * 784);
+    const training = new lab.Training(train, shape, { seed });
+    const losses = Array.from({ length: steps }, () => training.step());
+    return {
+      losses,
+      parameters: lab.numParameters(shape),
+      heldOut: heldOutLoss(training.model(), new lab.WindowReader(heldOut, shape).read()),
+      frequencies: lab.frequencyLoss(train, heldOut, 16),
+    };
   },
   refuse({ name, numImages, options }) {
     lab.sample(model(name), numImages, options);

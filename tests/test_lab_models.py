@@ -64,6 +64,11 @@ def logits_job(name, model, images, label=None, pixels=None):
     return {**job, "options": options(model, label, *size)}
 
 
+def some_label(model):
+    """Return a label that a model takes: None for one without labels."""
+    return None if model.num_classes is None else 1
+
+
 def define(name):
     """Return the job that gives the lab a small model."""
     return {"job": "define", "name": name, "entry": export_lab.model_entry(SMALL[name])}
@@ -100,11 +105,12 @@ def test_logits(name):
     digits = quantize(load_mnist("test").images[:2], model.num_bins)
     noise = torch.randint(model.num_bins, (1, 28, 28), generator=torch.Generator().manual_seed(0))
     images = torch.cat([digits, noise])
-    [found] = run_lab(logits_job(name, model, images), load=[f"weights/{name}.js"])
+    label = some_label(model)
+    [found] = run_lab(logits_job(name, model, images, label), load=[f"weights/{name}.js"])
     found = torch.tensor(found, dtype=torch.float64)
-    in_float32 = predicted(model, images).double()
+    in_float32 = predicted(model, images, label).double()
     torch.testing.assert_close(found, in_float32, rtol=3e-6, atol=1e-4)
-    torch.testing.assert_close(found, predicted(model.double(), images), rtol=0, atol=1e-9)
+    torch.testing.assert_close(found, predicted(model.double(), images, label), rtol=0, atol=1e-9)
 
 
 @needs_node
@@ -126,7 +132,7 @@ def test_pixels_can_be_asked_for_in_any_order(name):
     images = torch.randint(model.num_bins, (4, 6, 5), generator=torch.Generator().manual_seed(2))
     images[1] = images[0]
     images[2, :3] = images[1, :3]
-    label = None if model.num_classes is None else 1
+    label = some_label(model)
     pixels = [0, 1, 2, 3, 17, 18, 7, 8, 29, 6, 17, 0, 1, 28, 28, 9]
     _, found = run_lab(define(name), logits_job(name, model, images, label, pixels))
     expected = predicted(model, images, label)[:, pixels]
