@@ -2,8 +2,9 @@
 import js from "@eslint/js";
 
 const PAGE = [
-  ...["addEventListener", "atob", "clearTimeout", "document", "innerHeight", "innerWidth"],
-  ...["location", "matchMedia", "MathJax", "performance", "requestAnimationFrame", "setTimeout"],
+  ...["addEventListener", "atob", "clearTimeout", "console", "document", "history", "innerHeight"],
+  ...["innerWidth", "IntersectionObserver", "location", "matchMedia", "MathJax", "navigator"],
+  ...["performance", "prompt", "requestAnimationFrame", "setTimeout", "URL", "URLSearchParams"],
   "window",
 ];
 const NODE = ["process", "require"];
@@ -15,7 +16,7 @@ const script = (names) => ({
 });
 
 export default [
-  { ignores: ["**/lab/weights/", "**/lab/digits/"] }, // data
+  { ignores: ["**/lab/weights/", "**/lab/digits/", "**/lab/stored/"] }, // data
   js.configs.recommended,
   { files: ["book/_static/**/*.js"], languageOptions: script(PAGE) },
   { files: ["tests/*.js"], languageOptions: script(NODE) },
