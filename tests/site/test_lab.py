@@ -104,6 +104,9 @@ def test_a_stroke_stays_and_the_model_draws_around_it(browser, served):
         page.mouse.down()
         page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.3 * box["height"], steps=12)
         page.mouse.up()
+        part.get_by_role("button", name="Play", exact=True).click()
+        said = part.locator(".lab-status").inner_text()
+        assert said == "Drawing. It cannot see the given pixels below."
         finish(page, part)
         kept = f"{BOARD}.settings.known"
         assert page.evaluate(f"{kept}.filter(token => token >= 0).length") > 10

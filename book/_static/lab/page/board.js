@@ -118,9 +118,16 @@
       if (drawn.length > 0) this.show();
     }
 
+    /** Says what is going on, and where the reader expects too much. */
     tell() {
-      const done = this.drawing?.isDone;
-      this.onState(done ? "Complete." : this.player.isPlaying ? "Drawing." : "Paused.");
+      if (this.drawing?.isDone) this.onState("Complete.");
+      else if (!this.player.isPlaying) this.onState("Paused.");
+      else if (this.hasKnownAhead()) this.onState("Drawing. It cannot see the given pixels below.");
+      else this.onState("Drawing.");
+    }
+
+    hasKnownAhead() {
+      return this.settings.known.subarray(this.numDrawn).some((token) => token !== lab.UNKNOWN);
     }
 
     show() {
