@@ -26,7 +26,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := -m pytest -n auto --maxprocesses=4
 NBVAL := $(PYTEST) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT)
 
-.PHONY: help bench book test test-variants test-floor test-colab test-site notebooks lint format repository release zip clean
+.PHONY: help bench book test test-variants test-floor test-colab test-site notebooks lint lint-js format repository release zip clean
 .DEFAULT_GOAL := help
 
 help:
@@ -45,7 +45,8 @@ help:
 	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
 	@echo "make bench           time the post's algorithm and the library side by side: a table and a record"
 	@echo "                     (about 8 minutes; BENCH=--ship writes the record that the book shows)"
-	@echo "make lint            ruff on all code and the notebooks, and the syntax of .github/workflows"
+	@echo "make lint            ruff on all code and the notebooks, the syntax of .github/workflows, and,"
+	@echo "                     where npm is, eslint on the scripts of the book"
 	@echo "make format          fix what lint can fix (then make notebooks, if it touched one)"
 	@echo "make repository      write the repository's address into all places: URL=https://github.com/OWNER/NAME"
 	@echo "make release         raise the version and the tag in all places (VERSION=1.0.0 for another than the next)"
@@ -109,6 +110,17 @@ lint: .venv/test/installed
 	$(TEST) -m ruff format --check $(SHOWN)
 	$(TEST) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(TEST) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(MAKE) --no-print-directory lint-js
+
+# Where npm is missing, that is said, and is no error.
+lint-js:
+	@if command -v npm >/dev/null; then \
+	  $(MAKE) --no-print-directory .venv/npm/installed && \
+	  cp tests/site/eslint.config.mjs .venv/npm/ && \
+	  .venv/npm/node_modules/.bin/eslint --config .venv/npm/eslint.config.mjs book/_static tests/*.js; \
+	else \
+	  echo "eslint has not looked at the scripts in book/_static: npm is not installed."; \
+	fi
 
 format: .venv/test/installed
 	$(TEST) -m ruff check --fix .
@@ -161,14 +173,19 @@ endef
 	$(FLOOR) $(PIP) $(PIP_ARGS) -e ".[test]" -c .venv/floor/constraints.txt
 	touch $@
 
-# Playwright drives the Chromium that is installed; from npm come axe-core and Lighthouse.
-.venv/site/installed: pyproject.toml tests/site/package-lock.json
+# From npm come eslint, and for the browser tests axe-core and Lighthouse.
+.venv/npm/installed: tests/site/package-lock.json
+	mkdir -p .venv/npm
+	cp tests/site/package.json tests/site/package-lock.json .venv/npm/
+	npm ci --prefix .venv/npm --no-audit --no-fund --silent
+	touch $@
+
+# Playwright drives the Chromium that is installed.
+.venv/site/installed: pyproject.toml .venv/npm/installed
 	$(check_python)
 	$(PYTHON) -m venv --clear .venv/site
 	$(SITE) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["site"], sep="\n")' >.venv/site/requirements.txt
 	$(SITE) $(PIP) $(PIP_ARGS) -r .venv/site/requirements.txt
-	cp tests/site/package.json tests/site/package-lock.json .venv/site/
-	npm ci --prefix .venv/site --no-audit --no-fund --silent
 	touch $@
 
 # What Colab has, as far as the chapters could need it; on its Python, 3.13, where that is here.

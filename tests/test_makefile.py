@@ -196,3 +196,12 @@ def test_slow_tests_and_coverage_are_asked_for(project):
     assert usual in told and everything not in told
     told, _ = make(project, "--dry-run", "test", "SLOW=1")
     assert everything in told
+
+
+@needs_make
+def test_lint_without_npm_says_so(project, monkeypatch):
+    make_path = shutil.which("make")
+    monkeypatch.setenv("PATH", str(project))  # nothing else is there
+    done = subprocess.run([make_path, "lint-js"], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "npm is not installed" in done.stdout

@@ -12,7 +12,7 @@ from server import serving
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 PUBLISHED = ROOT / "_build" / "published" / "_build" / "html"  # with a repository's address
-NODE_MODULES = ROOT / ".venv" / "site" / "node_modules"
+NODE_MODULES = ROOT / ".venv" / "npm" / "node_modules"
 
 # No page may ask another host, so none can be found, and the browser's own calls stay away.
 CHROMIUM_FLAGS = [

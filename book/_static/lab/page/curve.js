@@ -1,0 +1,70 @@
+"use strict";
+// A curve of losses over time, with the losses to beat as lines.
+{
+  const lab = (globalThis.PixelLab ??= {});
+  const SVG = "http://www.w3.org/2000/svg";
+  const [WIDTH, HEIGHT, LEFT, BOTTOM] = [360, 220, 40, 30];
+  const TOP_LOSS = 3; // nats per pixel
+
+  /** @returns {SVGElement} */
+  function svgElement(tag, attributes, text = "") {
+    const made = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.textContent = text;
+    return made;
+  }
+
+  /** Losses on an axis of powers of ten, from 0.3 to 3 nats per pixel. */
+  class Curve {
+    constructor() {
+      const viewBox = `0 0 ${WIDTH} ${HEIGHT}`;
+      this.svg = svgElement("svg", { viewBox, class: "lab-curve", role: "img" });
+      this.svg.setAttribute("aria-label", "The loss over time. The words beside it say the newest.");
+      this.levels = {};
+      this.clear();
+    }
+
+    clear() {
+      this.points = [];
+      this.show();
+    }
+
+    /** @param {number} seconds - since the start; @param {number} loss - nats per pixel */
+    add(seconds, loss) {
+      this.points.push([seconds, loss]);
+      this.show();
+    }
+
+    place([seconds, loss]) {
+      const latest = Math.max(20, ...this.points.map(([at]) => at));
+      const x = LEFT + ((WIDTH - LEFT - 8) * seconds) / latest;
+      const share = Math.log10(Math.max(loss, 0.3) / 0.3) / Math.log10(TOP_LOSS / 0.3);
+      return [x, (HEIGHT - BOTTOM) * (1 - Math.min(share, 1)) + 4].map((number) => number.toFixed(1));
+    }
+
+    show() {
+      const lines = [0.3, 0.5, 1, 2, 3].flatMap((loss) => {
+        const [, y] = this.place([0, loss]);
+        const axis = { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "lab-grid" };
+        const text = svgElement("text", { x: LEFT - 6, y, class: "lab-tick" }, String(loss));
+        return [svgElement("line", axis), text];
+      });
+      const levels = Object.entries(this.levels).flatMap(([name, loss]) => {
+        const [, y] = this.place([0, loss]);
+        const level = { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "lab-level" };
+        const at = { x: WIDTH - 4, y: y - 3, class: "lab-name" };
+        return [svgElement("line", level), svgElement("text", at, `${name} ${loss.toFixed(2)}`)];
+      });
+      const points = this.points.map((point) => this.place(point).join(",")).join(" ");
+      const title = { x: WIDTH, y: HEIGHT - 4, class: "lab-name" };
+      this.svg.replaceChildren(
+        ...lines,
+        ...levels,
+        svgElement("polyline", { points, class: "lab-line" }),
+        svgElement("text", title, "seconds of training; nats per pixel, digits held out"),
+      );
+    }
+  }
+
+  lab.Curve = Curve;
+}

@@ -1,0 +1,63 @@
+"use strict";
+// Elements of a page, and the controls that the parts of the lab share.
+{
+  const lab = (globalThis.PixelLab ??= {});
+
+  /**
+   * @param {string} tag
+   * @param {Object} [attributes] - properties of the element where it has them, else attributes
+   * @param {...(Node|string)} children
+   * @returns {HTMLElement}
+   */
+  function element(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name in made) made[name] = value;
+      else made.setAttribute(name, value);
+    }
+    made.append(...children);
+    return made;
+  }
+
+  /** @returns {HTMLLabelElement} a control with its name in front of it */
+  function named(text, control) {
+    return element("label", { className: "lab-control" }, element("span", {}, text), control);
+  }
+
+  /** @returns {HTMLButtonElement} */
+  function button(text, act) {
+    return element("button", { type: "button", textContent: text, onclick: () => act() });
+  }
+
+  /** @returns {HTMLSelectElement} of [key, text] pairs; `act` gets the key that was chosen */
+  function choice(options, value, act = () => {}) {
+    const made = element("select", { onchange: () => act(made.value) });
+    made.append(...options.map(([key, text]) => element("option", { value: key }, text)));
+    made.value = value;
+    return made;
+  }
+
+  /** @returns {HTMLInputElement} for an integer of a range; `act` gets it, brought into the range */
+  function numberField(value, min, max, act) {
+    const made = element("input", { type: "number", min, max, step: 1, value });
+    made.onchange = () => {
+      const given = Number.isFinite(made.valueAsNumber) ? Math.round(made.valueAsNumber) : min;
+      made.value = Math.min(Math.max(given, min), max);
+      act(Number(made.value));
+    };
+    return made;
+  }
+
+  /** @returns {HTMLElement} a slider beside its value; `act` gets the value while it moves */
+  function slider(value, [min, max, step], act) {
+    const input = element("input", { type: "range", min, max, step, value });
+    const shown = element("output", {}, input.value);
+    input.oninput = () => {
+      shown.textContent = input.value;
+      act(Number(input.value));
+    };
+    return element("span", { className: "lab-slider" }, input, shown);
+  }
+
+  Object.assign(lab, { button, choice, element, named, numberField, slider });
+}

@@ -1,0 +1,50 @@
+"use strict";
+// A real digit in fewer tones, and what that costs.
+{
+  const lab = (globalThis.PixelLab ??= {});
+  const { element, named, slider } = lab;
+  const NUM_PIXELS = 28 * 28;
+
+  /** Two pictures: a digit as it is, and in K tones. */
+  class TonesPart {
+    /** @param {HTMLElement} place - holds a still picture, which this replaces */
+    constructor(place) {
+      [this.before, this.after] = ["256 grey levels", "fewer tones"].map((name) => {
+        const canvas = element("canvas", { className: "lab-canvas", role: "img", ariaLabel: name });
+        return new lab.Picture(canvas);
+      });
+      this.words = element("p", { className: "lab-words", role: "status" });
+      Object.assign(this, { digit: 7, numBins: 4 });
+      place.classList.add("lab-compare");
+      place.replaceChildren(
+        element("div", { className: "lab-left" }, this.before.canvas),
+        element("div", { className: "lab-left" }, this.after.canvas),
+        element(
+          "div",
+          { className: "lab-panel" },
+          named("Tones K", slider(this.numBins, [2, 256, 1], (numBins) => this.show({ numBins }))),
+          named("Digit", slider(this.digit, [0, 9, 1], (digit) => this.show({ digit }))),
+          this.words,
+        ),
+      );
+      lab.fetchDigits("test").then(() => this.show({}));
+    }
+
+    show(changes) {
+      Object.assign(this, changes);
+      const all = lab.readLevels(lab.digits.test);
+      const levels = all.subarray(NUM_PIXELS * this.digit, NUM_PIXELS * (this.digit + 1));
+      const real = Array.from(levels, (level) => level / 255);
+      const tokens = lab.quantize(levels, this.numBins);
+      const found = Array.from(tokens, (token) => lab.dequantize(token, this.numBins));
+      const error = Math.sqrt(real.reduce((sum, x, i) => sum + (x - found[i]) ** 2, 0) / NUM_PIXELS);
+      this.before.show(real, { seen: null, here: -1 });
+      this.after.show(found, { seen: null, here: -1 });
+      this.words.textContent =
+        `${this.numBins} tones: a pixel is off by ${(100 * error).toFixed(1)} % of the way from ` +
+        "black to white (root mean square).";
+    }
+  }
+
+  lab.TonesPart = TonesPart;
+}

@@ -1,0 +1,94 @@
+"use strict";
+// The one script that a page names. It loads the others, in their order, and sets up every place
+// that asks for the lab: <div class="pixel-lab"> with a still picture inside.
+{
+  const lab = (globalThis.PixelLab ??= {});
+  const ENGINE = [
+    ...["math", "rng", "checks", "context", "linear", "weights", "window_model"],
+    ...["pixelcnn_predictor", "pixelcnn", "models", "next_token", "sampler", "digits"],
+    ...["windows", "gradients", "adam", "train", "evaluation"],
+  ];
+  const PAGE = [
+    ...["address", "dom", "bars", "picture", "stored", "player", "board", "curve"],
+    ...["part_draw", "part_compare", "part_tones", "part_train"],
+  ];
+  const FILES = [...ENGINE, "stored/pixelcnn-k16", ...PAGE.map((name) => `page/${name}`)];
+  const BASE = new URL("..", document.currentScript.src);
+  lab.PAGE = new URL("../../book/lab.html", BASE).href; // where a link to a drawing leads
+
+  /** @returns {Promise<void>} when a classic script below this folder has run */
+  function loadScript(path) {
+    return new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = new URL(path, BASE).href;
+      script.async = false;
+      script.onload = () => resolve();
+      script.onerror = () => reject(new Error(`${path} cannot be loaded.`));
+      document.head.append(script);
+    });
+  }
+
+  lab.parts = []; // those on this page, in the order in which they came into view
+  const loading = new Map();
+  const loaded = new Set();
+
+  /** @returns {boolean} whether the model of that name is there at once */
+  function isLoaded(name) {
+    return loaded.has(name);
+  }
+
+  /** @returns {Promise<Object>} the model of that name, its weights loaded once */
+  function fetchModel(name) {
+    if (!loading.has(name)) {
+      const model = loadScript(`weights/${name}.js`).then(() => lab.loadModel(name));
+      model.then(
+        () => loaded.add(name),
+        () => loading.delete(name), // so that one can try again
+      );
+      loading.set(name, model);
+    }
+    return loading.get(name);
+  }
+
+  /** @returns {Promise<void>} when lab.digits has the split of that name */
+  function fetchDigits(split) {
+    return lab.digits?.[split] ? Promise.resolve() : loadScript(`digits/${split}.js`);
+  }
+
+  /** Sets up the places on this page, each when it comes into view. */
+  function start() {
+    const places = [...document.querySelectorAll(".pixel-lab")];
+    if (places.length === 0) return;
+    const style = document.createElement("link");
+    Object.assign(style, { rel: "stylesheet", href: new URL("lab.css", BASE).href });
+    document.head.append(style);
+    const scripts = Promise.all(FILES.map((file) => loadScript(`${file}.js`)));
+    const observer = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          if (!isIntersecting) continue;
+          observer.unobserve(target);
+          scripts.then(() => mount(target)).catch((error) => console.error(error));
+        }
+      },
+      { rootMargin: "200px" },
+    );
+    for (const place of places) observer.observe(place);
+  }
+
+  /** Puts the part of the lab in place that the page asks for; if it fails, the picture stays. */
+  function mount(place) {
+    const parts = { compare: lab.ComparePart, tones: lab.TonesPart, train: lab.TrainPart };
+    const Part = parts[place.dataset.part] ?? lab.DrawPart;
+    const still = [...place.childNodes];
+    try {
+      lab.parts.push(new Part(place));
+    } catch (error) {
+      place.replaceChildren(...still);
+      throw error;
+    }
+  }
+
+  Object.assign(lab, { fetchDigits, fetchModel, isLoaded });
+  start();
+}

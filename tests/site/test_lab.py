@@ -1,0 +1,207 @@
+"""Pixel Lab, played: drawing, pointing, finishing, labels, training, sharing."""
+
+import re
+
+import pytest
+from browser import opened
+from conftest import SITE
+
+PAGE = "book/lab.html"
+BOARD = "PixelLab.parts.find(part => 'stroke' in part).board"
+TOKENS = f"{BOARD}.drawing.tokens"
+STORED = "PixelLab.stored['pixelcnn-k16'].tokens"
+
+
+@pytest.fixture(params=["served", "disk"])
+def root(request, served):
+    """Return the address of the book's root, served and on disk."""
+    return served if request.param == "served" else SITE.as_uri() + "/"
+
+
+def lab(page, part="[data-address]"):
+    """Return a part of the lab, in view."""
+    found = page.locator(f".pixel-lab{part}")
+    found.scroll_into_view_if_needed()
+    found.locator("canvas").first.wait_for()
+    return found
+
+
+def finish(page, part):
+    """Let the board draw to its end, as fast as it can."""
+    part.get_by_label("Speed").select_option("as fast as it can")
+    status = part.locator(".lab-status")
+    part.get_by_role("button", name="Again").click()
+    part.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function(
+        "words => words.textContent === 'Complete.'", arg=status.element_handle()
+    )
+
+
+def same(page, one, other):
+    return page.evaluate(f"[...{one}].map(token => token.toString(16)).join('') === {other}")
+
+
+def test_the_live_model_draws_what_is_stored(browser, root):
+    with opened(browser, root + PAGE, root) as (page, watch):
+        part = lab(page)
+        page.wait_for_function("PixelLab.isLoaded('pixelcnn-k16')")
+        finish(page, part)
+        assert page.evaluate(f"{BOARD}.drawing instanceof PixelLab.Drawing")
+        assert same(page, TOKENS, STORED)
+    assert watch.complaints == []
+
+
+def test_a_picture_is_there_before_any_weights(browser, served):
+    with opened(browser, served + PAGE, served) as (page, _):
+        lab(page)
+        page.wait_for_function(f"{BOARD}.numDrawn === {28 * 28}")
+
+
+def test_it_steps_pauses_and_begins_again(browser, served):
+    with opened(browser, served + PAGE, served) as (page, watch):
+        part = lab(page)
+        page.wait_for_function("PixelLab.isLoaded('pixelcnn-k16')")
+        part.get_by_role("button", name="Again").click()
+        part.get_by_role("button", name="One pixel").click()
+        part.get_by_role("button", name="One row").click()
+        assert page.evaluate(f"{BOARD}.numDrawn") == 29
+        play = part.get_by_role("button", name=re.compile("Play|Pause"))
+        play.click()
+        page.wait_for_function(f"{BOARD}.numDrawn > 40")
+        play.click()
+        assert play.inner_text() == "Play"
+        drawn = page.evaluate(f"{BOARD}.numDrawn")
+        page.wait_for_timeout(200)
+        assert page.evaluate(f"{BOARD}.numDrawn") == drawn < 784
+    assert watch.complaints == []
+
+
+def test_pixels_are_pointed_at_by_mouse_and_keys(browser, served):
+    with opened(browser, served + PAGE, served) as (page, _):
+        part = lab(page)
+        page.wait_for_function("PixelLab.isLoaded('pixelcnn-k16')")
+        finish(page, part)
+        canvas, words = part.locator("canvas"), part.locator(".lab-words")
+        box = canvas.bounding_box()
+        cell = box["width"] / 28
+        canvas.hover(position={"x": 17.5 * cell, "y": 13.5 * cell})
+        assert words.inner_text().startswith("Row 13, column 17: token ")
+        assert "The model sees 381 pixels" in words.inner_text()
+        canvas.press("ArrowRight")
+        canvas.press("ArrowUp")
+        assert words.inner_text().startswith("Row 12, column 18: ")
+        assert part.locator(".lab-status").inner_text() == words.inner_text()
+        assert part.locator(".lab-chosen").count() == 1
+
+
+def test_a_stroke_stays_and_the_model_draws_around_it(browser, served):
+    with opened(browser, served + PAGE, served) as (page, watch):
+        part = lab(page)
+        page.wait_for_function("PixelLab.isLoaded('pixelcnn-k16')")
+        part.get_by_label("Hand").select_option("draw")
+        box = part.locator("canvas").bounding_box()
+        page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.3 * box["height"], steps=12)
+        page.mouse.up()
+        part.get_by_role("button", name="Play", exact=True).click()
+        said = part.locator(".lab-status").inner_text()
+        assert said == "Drawing. It cannot see the given pixels below."
+        finish(page, part)
+        kept = f"{BOARD}.settings.known"
+        assert page.evaluate(f"{kept}.filter(token => token >= 0).length") > 10
+        assert page.evaluate(f"[...{kept}].every((one, i) => one < 0 || one === {TOKENS}[i])")
+        address = page.url
+        part.get_by_role("button", name="Erase all").click()
+        assert page.evaluate(f"{kept}.every(token => token < 0)")
+        page.goto(address)
+        page.reload()
+        lab(page)
+        assert page.evaluate(f"{kept}.filter(token => token >= 0).length") > 10
+    assert watch.complaints == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "#model=nothing&seed=-5&temperature=1e9&top-k=many&known=%%%",
+        "#seed=99999999999999999999&top-p=0&label=77&known=a99999",
+        "#the-same-random-numbers-two-models",
+        "#&&&=",
+    ],
+)
+def test_addresses_that_make_no_sense_break_nothing(browser, served, address):
+    with opened(browser, served + PAGE + address, served) as (page, watch):
+        lab(page)
+        settings = f"{BOARD}.settings"
+        assert 0 <= page.evaluate(f"{settings}.seed") < 2**32
+        assert 0 <= page.evaluate(f"{settings}.temperature") <= 2
+        assert page.evaluate(f"{settings}.model in PixelLab.MODELS")
+    assert watch.complaints == []
+
+
+def test_settings_come_from_the_address_and_go_there(browser, served):
+    with opened(browser, f"{served}{PAGE}#seed=5&temperature=0.5", served) as (page, _):
+        part = lab(page)
+        assert part.get_by_label("Seed").input_value() == "5"
+        part.get_by_role("button", name="Another").click()
+        page.wait_for_function("location.hash === '#seed=6&temperature=0.5'")
+
+
+def test_two_boards_share_their_random_numbers(browser, served):
+    with opened(browser, served + PAGE, served) as (page, watch):
+        part = lab(page, "[data-part=compare]")
+        for model in part.get_by_label("Model").all():
+            model.select_option("post-mlp-k16")
+        boards = "PixelLab.parts.find(part => part.boards).boards"
+        page.wait_for_function(f"{boards}.every(board => board.drawing !== null)")
+        for _ in range(28):
+            part.get_by_role("button", name="One row").click()
+        assert page.evaluate(f"{boards}.every(board => board.drawing.isDone)")
+        assert same(
+            page,
+            f"{boards}[0].drawing.tokens",
+            f"[...{boards}[1].drawing.tokens].map(token => token.toString(16)).join('')",
+        )
+    assert watch.complaints == []
+
+
+def test_fewer_tones_cost_more(browser, served):
+    with opened(browser, served + PAGE, served) as (page, _):
+        part = lab(page, "[data-part=tones]")
+        slider, words = part.get_by_label("Tones K"), part.locator(".lab-words")
+        slider.press("Home")
+        assert words.inner_text().startswith("2 tones")
+        slider.press("End")
+        assert words.inner_text().startswith("256 tones: a pixel is off by 0.2 %")
+
+
+def test_training_lowers_the_loss(browser, root):
+    with opened(browser, root + PAGE, root) as (page, watch):
+        part = lab(page, "[data-part=train]")
+        part.get_by_role("button", name="Train").click()
+        points = "PixelLab.parts.find(part => part.curve).curve.points"
+        page.wait_for_function(f"{points}.length > 1 && {points}.at(-1)[1] < 1", timeout=60_000)
+        assert page.evaluate(f"{points}[0][1]") > 2
+        assert "nats per pixel" in part.locator(".lab-words").inner_text()
+    assert watch.complaints == []
+
+
+def test_without_weights_the_lab_says_so_and_the_page_lives(browser, served):
+    with opened(browser, served + "book/glossary.html", served) as (page, _):
+        page.route("**/weights/*", lambda route: route.abort())
+        page.goto(served + PAGE)
+        part = lab(page)
+        status = part.locator(".lab-status")
+        page.wait_for_function(
+            "words => words.textContent.includes('cannot be loaded')", arg=status.element_handle()
+        )
+
+
+def test_without_scripts_there_is_a_still_picture(browser, served):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served + PAGE)
+    assert page.locator(".pixel-lab img").is_visible()
+    assert page.locator(".pixel-lab figcaption").is_visible()
+    context.close()
