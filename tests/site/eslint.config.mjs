@@ -6,7 +6,7 @@ const PAGE = [
   ...["location", "matchMedia", "MathJax", "performance", "requestAnimationFrame", "setTimeout"],
   "window",
 ];
-const NODE = ["process", "require"];
+const NODE = ["__dirname", "console", "process", "require"];
 
 const script = (names) => ({
   ecmaVersion: 2021, // what browsers of the last years read
@@ -18,5 +18,5 @@ export default [
   { ignores: ["**/lab/weights/", "**/lab/digits/"] }, // data
   js.configs.recommended,
   { files: ["book/_static/**/*.js"], languageOptions: script(PAGE) },
-  { files: ["tests/*.js"], languageOptions: script(NODE) },
+  { files: ["tests/*.js", "benchmarks/*.js"], languageOptions: script(NODE) },
 ];
