@@ -4,6 +4,7 @@
 const fs = require("node:fs");
 const vm = require("node:vm");
 
+const before = new Set(Object.keys(globalThis));
 for (const path of process.argv.slice(2)) {
   vm.runInThisContext(fs.readFileSync(path, "utf8"), { filename: path });
 }
@@ -48,6 +49,23 @@ const JOBS = {
     return images.map((tokens) =>
       pixels.map((pixel) => [...predictor.logits(Uint8Array.from(tokens), pixel)]),
     );
+  },
+  // pieces of work before each pixel, and whether the logits then are those of a new predictor
+  pieces({ name, tokens, options }) {
+    const image = Uint8Array.from(tokens);
+    const predictor = model(name).predictor(options);
+    const pieces = [];
+    let isEqual = true;
+    for (let pixel = 0; pixel < image.length; pixel++) {
+      pieces.push(0);
+      while (predictor.prepare(image, pixel)) pieces[pixel] += 1;
+      const anew = model(name).predictor(options).logits(image, pixel);
+      isEqual &&= predictor.logits(image, pixel).every((logit, token) => logit === anew[token]);
+    }
+    return { pieces, isEqual };
+  },
+  globals() {
+    return Object.keys(globalThis).filter((name) => !before.has(name));
   },
   fields({ name, places, height, width }) {
     return places.map(([row, column]) => [
