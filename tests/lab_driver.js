@@ -75,7 +75,8 @@ const JOBS = {
   distribution({ logits, options, uniforms }) {
     const { probabilities, margin } = lab.nextTokenDistribution(Float64Array.from(logits), options);
     const drawn = uniforms.map((uniform) => lab.draw(probabilities, uniform));
-    return { probabilities: [...probabilities], entropy: lab.entropy(probabilities), margin, drawn };
+    const entropy = lab.entropy(probabilities);
+    return { probabilities: [...probabilities], entropy, margin, drawn };
   },
   // Draws images, goes on from the expected tokens where others were drawn, and tells where.
   draw({ name, numImages = 1, options, expected = [] }) {
@@ -131,7 +132,8 @@ const JOBS = {
   levels({ name, bins }) {
     const levels = lab.readLevels(lab.digits[name]);
     const tokens = bins.map((numBins) => [numBins, [...lab.quantize(levels, numBins)]]);
-    const greys = tokens.map(([numBins, all]) => [numBins, all.map((t) => lab.dequantize(t, numBins))]);
+    const grey = (numBins) => (token) => lab.dequantize(token, numBins);
+    const greys = tokens.map(([numBins, all]) => [numBins, all.map(grey(numBins))]);
     const { labels } = lab.digits[name];
     return { labels, tokens: Object.fromEntries(tokens), greys: Object.fromEntries(greys) };
   },
