@@ -117,7 +117,7 @@ lint-js:
 	@if command -v npm >/dev/null; then \
 	  $(MAKE) --no-print-directory .venv/npm/installed && \
 	  cp tests/site/eslint.config.mjs .venv/npm/ && \
-	  .venv/npm/node_modules/.bin/eslint --config .venv/npm/eslint.config.mjs book/_static tests/*.js; \
+	  .venv/npm/node_modules/.bin/eslint --config .venv/npm/eslint.config.mjs book/_static tests/*.js benchmarks/*.js; \
 	else \
 	  echo "eslint has not looked at the scripts in book/_static: npm is not installed."; \
 	fi

@@ -4,6 +4,7 @@
 const fs = require("node:fs");
 const vm = require("node:vm");
 
+const before = new Set(Object.keys(globalThis));
 for (const path of process.argv.slice(2)) {
   vm.runInThisContext(fs.readFileSync(path, "utf8"), { filename: path });
 }
@@ -49,6 +50,23 @@ const JOBS = {
       pixels.map((pixel) => [...predictor.logits(Uint8Array.from(tokens), pixel)]),
     );
   },
+  // pieces of work before each pixel, and whether the logits then are those of a new predictor
+  pieces({ name, tokens, options }) {
+    const image = Uint8Array.from(tokens);
+    const predictor = model(name).predictor(options);
+    const pieces = [];
+    let isEqual = true;
+    for (let pixel = 0; pixel < image.length; pixel++) {
+      pieces.push(0);
+      while (predictor.prepare(image, pixel)) pieces[pixel] += 1;
+      const anew = model(name).predictor(options).logits(image, pixel);
+      isEqual &&= predictor.logits(image, pixel).every((logit, token) => logit === anew[token]);
+    }
+    return { pieces, isEqual };
+  },
+  globals() {
+    return Object.keys(globalThis).filter((name) => !before.has(name));
+  },
   fields({ name, places, height, width }) {
     return places.map(([row, column]) => [
       ...model(name).receptiveField(row, column, height, width),
@@ -57,7 +75,8 @@ const JOBS = {
   distribution({ logits, options, uniforms }) {
     const { probabilities, margin } = lab.nextTokenDistribution(Float64Array.from(logits), options);
     const drawn = uniforms.map((uniform) => lab.draw(probabilities, uniform));
-    return { probabilities: [...probabilities], entropy: lab.entropy(probabilities), margin, drawn };
+    const entropy = lab.entropy(probabilities);
+    return { probabilities: [...probabilities], entropy, margin, drawn };
   },
   // Draws images, goes on from the expected tokens where others were drawn, and tells where.
   draw({ name, numImages = 1, options, expected = [] }) {
@@ -113,7 +132,8 @@ const JOBS = {
   levels({ name, bins }) {
     const levels = lab.readLevels(lab.digits[name]);
     const tokens = bins.map((numBins) => [numBins, [...lab.quantize(levels, numBins)]]);
-    const greys = tokens.map(([numBins, all]) => [numBins, all.map((t) => lab.dequantize(t, numBins))]);
+    const grey = (numBins) => (token) => lab.dequantize(token, numBins);
+    const greys = tokens.map(([numBins, all]) => [numBins, all.map(grey(numBins))]);
     const { labels } = lab.digits[name];
     return { labels, tokens: Object.fromEntries(tokens), greys: Object.fromEntries(greys) };
   },

@@ -27,9 +27,10 @@ def run_lab(*jobs, load=()):
     return [answer.get("result") for answer in answers]
 
 
-def ask_lab(*jobs, load=()):
+def ask_lab(*jobs, load=(), backwards=False):
     """Run jobs as `run_lab` does, and return {"result": ...} or {"error": ...} of each."""
     scripts = [*SCRIPTS, *(LAB / path for path in load)]
+    scripts = scripts[::-1] if backwards else scripts
     done = subprocess.run(
         ["node", "--", Path(__file__).with_name("lab_driver.js"), *scripts],
         input=json.dumps(jobs),

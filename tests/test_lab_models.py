@@ -140,6 +140,26 @@ def test_pixels_can_be_asked_for_in_any_order(name):
 
 
 @needs_node
+@each_small_model
+def test_work_comes_in_pieces(name):
+    """A PixelCNN has its vertical layers to run where a row begins; the last bits stay the same."""
+    model = SMALL[name]
+    tokens = torch.randint(model.num_bins, (30,), generator=torch.Generator().manual_seed(3))
+    job = {"job": "pieces", "name": name, "tokens": tokens.tolist()}
+    _, found = run_lab(define(name), {**job, "options": options(model, some_label(model), 6, 5)})
+    layers = 1 + len(model.dilations) if isinstance(model, PixelCNN) else 0
+    assert found == {"pieces": [layers, 0, 0, 0, 0] * 6, "isEqual": True}
+
+
+@needs_node
+def test_scripts_load_in_any_order_and_leave_one_name():
+    jobs = [{"job": "globals"}, {"job": "weights", "name": "post-mlp-k16"}]
+    answers = ask_lab(*jobs, load=["weights/post-mlp-k16.js"], backwards=True)
+    assert answers[0] == {"result": ["PixelLab"]}
+    assert "embedding.weight" in answers[1]["result"]
+
+
+@needs_node
 @each_model
 def test_receptive_field(name):
     model = load_pretrained(name)

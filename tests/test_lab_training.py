@@ -122,6 +122,15 @@ def test_training_learns():
 
 
 @needs_node
+@pytest.mark.slow  # some seconds of training, and as many of looking at what it brought
+def test_training_reaches_the_posts_recipe():
+    """The post's ten pixels and its loss, from 2,000 digits; the same steps on each machine."""
+    job = {"job": "train", "context": ["raster", 10], "steps": 1500, "images": 300}
+    [found] = run_lab(job, load=DIGITS)
+    assert found["heldOut"] < 0.51
+
+
+@needs_node
 def test_wrong_arguments_are_refused():
     model, tokens, places = small_network("raster", 4)
     job = gradients_job("raster", 4, model, tokens[:1, :, :27], places[:1], [])

@@ -7,7 +7,7 @@ const PAGE = [
   ...["performance", "prompt", "requestAnimationFrame", "setTimeout", "URL", "URLSearchParams"],
   "window",
 ];
-const NODE = ["process", "require"];
+const NODE = ["__dirname", "console", "process", "require"];
 
 const script = (names) => ({
   ecmaVersion: 2021, // what browsers of the last years read
@@ -19,5 +19,5 @@ export default [
   { ignores: ["**/lab/weights/", "**/lab/digits/", "**/lab/stored/"] }, // data
   js.configs.recommended,
   { files: ["book/_static/**/*.js"], languageOptions: script(PAGE) },
-  { files: ["tests/*.js"], languageOptions: script(NODE) },
+  { files: ["tests/*.js", "benchmarks/*.js"], languageOptions: script(NODE) },
 ];

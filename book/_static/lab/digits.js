@@ -5,9 +5,9 @@
   const LAST = 15; // white; and, in a run's length, the sign that another number follows
 
   /**
-   * @param {{data: string, count: number}} entry - from a digits script: base64 of four-bit numbers,
-   *   two a byte, the first in the high bits. Black (0) and white (15) are followed by how many more
-   *   of them come: numbers that are added up as long as they are 15.
+   * @param {{data: string, count: number}} entry - from a digits script: base64 of four-bit
+   *   numbers, two a byte, the first in the high bits. Black (0) and white (15) are followed by how
+   *   many more of them come: numbers that are added up as long as they are 15.
    * @returns {Uint8Array} (count 784,) tokens for K = 16
    */
   function readDigits({ data, count }) {

@@ -2,6 +2,7 @@
 // Exact losses in nats per pixel, in slices; and the baselines that a model has to beat.
 {
   const lab = (globalThis.PixelLab ??= {});
+  const MOST_COUNTS = 2 ** 24;
 
   /**
    * @param {Float64Array} logits - (K,)
@@ -87,7 +88,8 @@
    * @returns {number} nats per pixel on the images held out
    */
   function countingLoss(train, heldOut, numBins, k = 3, size = 784, smoothing = 4) {
-    lab.checkInteger("(K + 1)^k K, the counts that are kept,", (numBins + 1) ** k * numBins, 1, 2 ** 24);
+    const kept = (numBins + 1) ** k * numBins;
+    lab.checkInteger("(K + 1)^k K, the counts that are kept,", kept, 1, MOST_COUNTS);
     let probabilities = new Float64Array(heldOut.length).fill(1 / numBins);
     for (let length = 0; length <= k; length++) {
       const { followed, seen } = countRuns(train, numBins, length, size);
@@ -97,7 +99,8 @@
         return (times + smoothing * shorter) / (seen[run] + smoothing);
       });
     }
-    return -probabilities.reduce((sum, probability) => sum + lab.log(probability), 0) / heldOut.length;
+    const sum = probabilities.reduce((total, probability) => total + lab.log(probability), 0);
+    return -sum / heldOut.length;
   }
 
   /** @returns {Object} how often each token followed each run, (runs, K), and each run was seen */

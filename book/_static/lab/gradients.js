@@ -27,7 +27,7 @@
     return { loss, gradients };
   }
 
-  /** Adds one window's gradients, weighted by how often it occurs; returns its share of the loss. */
+  /** Adds a window's gradients, weighted by how often it occurs; returns its share of the loss. */
   function throughWindow(model, gradients, slopes, window, counts, total) {
     const named = (place) => ({
       weight: gradients[`layers.${place}.weight`],

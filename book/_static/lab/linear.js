@@ -1,6 +1,6 @@
 "use strict";
-// Products of matrices and vectors. All sums are in double precision, so that they are nearer to the
-// exact ones than torch's in float32, and come out alike in every browser.
+// Products of matrices and vectors. All sums are in double precision, so that they are nearer to
+// the exact ones than torch's in float32, and come out alike in every browser.
 {
   const lab = (globalThis.PixelLab ??= {});
 

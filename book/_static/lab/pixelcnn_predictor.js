@@ -83,7 +83,7 @@
       this.done.fill(0, row + 1);
     }
 
-    /** Runs a layer of the vertical stack in a row: the first one (0), or that of block i (1 + i). */
+    /** Runs a layer of the vertical stack in a row: 0 is the first one, 1 + i that of block i. */
     lookAbove(row, layer) {
       const { channels, blocks, link } = this.model;
       if (layer === 0) this.readRows(row);

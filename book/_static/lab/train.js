@@ -4,7 +4,13 @@
   const lab = (globalThis.PixelLab ??= {});
   const WARM_UP = 50; // steps over which the learning rate rises
 
-  /** @typedef {{numBins: number, context: Context, embeddingDim: number, hiddenSize: number}} Shape */
+  /**
+   * @typedef {Object} Shape
+   * @property {number} numBins - K
+   * @property {Context} context - C pixels
+   * @property {number} embeddingDim - E
+   * @property {number} hiddenSize - H, the width of both hidden layers
+   */
 
   /**
    * @param {Context} context - C pixels

@@ -1,5 +1,5 @@
 "use strict";
-// Weights as scripts bring them: base64 of float16 numbers, little-endian, one tensor after another.
+// Weights as scripts bring them: base64 of float16 numbers, little-endian, tensor after tensor.
 {
   const lab = (globalThis.PixelLab ??= {});
   const bits = new Uint32Array(1);
