@@ -85,20 +85,23 @@ def bar_chart(
 
 
 @plt.rc_context(CHART)
-def reliability_diagram(confidence: torch.Tensor, accuracy: torch.Tensor, title: str) -> Picture:
+def reliability_diagram(
+    confidence: torch.Tensor, accuracy: torch.Tensor, title: str, guessed: str = "token"
+) -> Picture:
     """Draw how often a model was right against how sure it was.
 
     Args:
         confidence: (G,), 0 to 1.
         accuracy: (G,), 0 to 1.
         title: States the finding.
+        guessed: What the model guesses, in a word.
     """
     figure, axes = new_figure(title, 4.0)
     axis = axes[0, 0]
     axis.plot([0, 1], [0, 1], color="#666666", linestyle=":", label="perfectly calibrated")
     axis.plot(confidence.numpy(), accuracy.numpy(), color=BLUE, marker="o", label="model")
     axis.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    axis.set_xlabel("confidence (probability of the likeliest token)")
+    axis.set_xlabel(f"confidence (probability of the likeliest {guessed})")
     axis.set_ylabel("accuracy (share of hits)")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)
