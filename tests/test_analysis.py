@@ -17,6 +17,7 @@ from pixelar_lib.analysis import (
     loss_by_position,
     quantization_error,
     receptive_field,
+    reliability,
     reliability_table,
     token_frequencies,
     trace_images,
@@ -250,6 +251,22 @@ def test_reliability_table_by_hand():
     torch.testing.assert_close(table.accuracy, torch.tensor([1 / 2, 3 / 5, 2 / 3]).double())
     gaps = 2 * 0.05 + 5 * 0.05 + 3 * (0.85 - 2 / 3)
     assert table.expected_calibration_error == pytest.approx(gaps / 10, abs=1e-6)
+
+
+def test_reliability_by_hand():
+    confidence = torch.tensor([[0.1, 0.15, 1.0], [0.55, 0.95, 0.97]])
+    right = torch.tensor([[True, False, True], [False, True, False]])
+    found = reliability(confidence, right, 5)
+    assert found.count.tolist() == [2, 1, 3]
+    torch.testing.assert_close(found.accuracy, torch.tensor([1 / 2, 0, 2 / 3]).double())
+    torch.testing.assert_close(found.confidence.float(), torch.tensor([0.125, 0.55, 2.92 / 3]))
+
+
+@pytest.mark.parametrize("shapes", [((0,), (0,)), ((3,), (4,)), ((2, 3), (3, 2))])
+def test_reliability_refuses_what_does_not_fit(shapes):
+    confidence, right = torch.rand(shapes[0]), torch.rand(shapes[1]) > 0.5
+    with pytest.raises(ValueError, match="must have one shape, and not be empty"):
+        reliability(confidence, right)
 
 
 @each_model
