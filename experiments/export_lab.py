@@ -22,7 +22,7 @@ from pixelar_lib.sampling import sample
 from pixelar_lib.zoo import load_pretrained
 
 LAB = Path(__file__).parent.parent / "book" / "_static" / "lab"
-MODELS = ("post-mlp-k16", "neighbourhood-mlp-k16", "pixelcnn-k16")
+MODELS = ("post-mlp-k16", "neighbourhood-mlp-k16", "pixelcnn-k16", "pixelcnn-cond-k16")
 DIGITS = {  # split and number of images, the first ones; None is one of each class, in all levels
     "train": ("train", 2_000),
     "held_out": ("validation", 300),

@@ -148,6 +148,24 @@ def test_settings_come_from_the_address_and_go_there(browser, served):
         page.wait_for_function("location.hash === '#seed=6&temperature=0.5'")
 
 
+def test_a_digit_is_drawn_on_request(browser, served):
+    with opened(browser, served + PAGE, served) as (page, watch):
+        part = lab(page)
+        label = part.get_by_label("Draw me a")
+        assert label.is_hidden()
+        part.get_by_label("Model").select_option("pixelcnn-cond-k16")
+        page.wait_for_function("PixelLab.isLoaded('pixelcnn-cond-k16')")
+        drawn = []
+        for asked in ("Home", "End"):
+            label.press(asked)
+            finish(page, part)
+            drawn.append(page.evaluate(f"[...{TOKENS}]"))
+        assert drawn[0] != drawn[1]
+        assert page.evaluate(f"{BOARD}.settings.label") == 9
+        assert "labels=torch.tensor([9])" in page.evaluate(f"{BOARD}.inPython()")
+    assert watch.complaints == []
+
+
 def test_two_boards_share_their_random_numbers(browser, served):
     with opened(browser, served + PAGE, served) as (page, watch):
         part = lab(page, "[data-part=compare]")

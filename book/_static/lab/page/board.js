@@ -9,8 +9,9 @@
     "post-mlp-k16": "the post's network: 10 pixels before",
     "neighbourhood-mlp-k16": "the neighbourhood: 24 pixels",
     "pixelcnn-k16": "PixelCNN: all pixels before",
+    "pixelcnn-cond-k16": "PixelCNN, asked for a digit",
   };
-  lab.CONDITIONAL = new Set(); // those of them that are asked for a digit
+  lab.CONDITIONAL = new Set(["pixelcnn-cond-k16"]); // those of them that are asked for a digit
   lab.SPEEDS = { "one by one": 20, slowly: 200, "as fast as it can": 1e6 }; // pixels a second
   lab.SHOWN = { digit: "the digit", chance: "chosen probability", entropy: "entropy" };
 
