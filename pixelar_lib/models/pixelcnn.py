@@ -129,13 +129,15 @@ class PixelCNN(PixelModel):
         (to_vertical, to_horizontal), *others = self.label_terms(labels)
         vertical = _add(self.vertical(rows, state), to_vertical)
         found = [_add(self.link(vertical.relu()), to_horizontal)]
-        for block, (to_vertical, to_horizontal) in zip(self.blocks, others, strict=True):
-            vertical, told = block.look_above(_add(vertical, to_vertical), state)
-            found.append(_add(told, to_horizontal))
+        for block, terms in zip(self.blocks, others, strict=True):
+            vertical, told = block.look_above(vertical, terms, state)
+            found.append(told)
         return found
 
     def label_terms(self, labels: torch.Tensor | None) -> list[tuple]:
         """Return what labels, long (N,), add to both stacks in the first layers and each block.
+
+        Added everywhere, it is a bias: each label has biases of its own, and shares the rest.
 
         Returns:
             Pairs of float (N, 1, 1, C), vertical and horizontal; pairs of None without labels.
@@ -192,10 +194,16 @@ class Block(nn.Module):
         self.link = nn.Linear(channels, channels)
         self.mix = nn.Linear(channels, channels)
 
-    def look_above(self, vertical: torch.Tensor, state: State | None = None) -> tuple:
-        """Add to the vertical stack (N, H, W, C); return it, and what it tells the other."""
-        vertical = vertical + self.vertical(vertical.relu(), state)
-        return vertical, self.link(self.thin_out(vertical.relu()))
+    def look_above(
+        self, vertical: torch.Tensor, terms: tuple, state: State | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add to the vertical stack (N, H, W, C); return it, and what it tells the other.
+
+        The label's terms, a pair of (N, 1, 1, C) or of None, go to either.
+        """
+        to_vertical, to_horizontal = terms
+        vertical = vertical + _add(self.vertical(vertical.relu(), state), to_vertical)
+        return vertical, _add(self.link(self.thin_out(vertical.relu())), to_horizontal)
 
     def look_left(
         self, horizontal: torch.Tensor, told: torch.Tensor, state: State | None = None
