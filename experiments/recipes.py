@@ -107,11 +107,10 @@ RECIPES = {
         fit={"steps": 43_000, **PIXELCNN_FIT},
     ),
     "pixelcnn-cond-k16": Recipe(
-        purpose="The PixelCNN, trained on with a label: it can be asked for a digit.",
+        purpose="The same PixelCNN with a label: it can be asked for a digit.",
         model="PixelCNN",
         arguments={"num_classes": 10, "dropout": 0.1},
-        start="pixelcnn-k16",
-        fit={"steps": 16_000, **PIXELCNN_FIT, "learning_rate": 2e-3, "precision": "auto"},
+        fit={"steps": 75_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
     "pixelcnn-k256": Recipe(
