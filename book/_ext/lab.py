@@ -1,4 +1,4 @@
-"""Pixel Lab: its one script goes on the pages that have a place for it."""
+"""Pixel Lab: its one script goes on the pages that have a place for it, its style on all."""
 
 PLACE = 'class="pixel-lab'
 
@@ -12,4 +12,5 @@ def add_script(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    app.add_css_file("lab/lab.css")
     app.connect("html-page-context", add_script, priority=400)  # before the scripts are looked at

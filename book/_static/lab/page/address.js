@@ -22,12 +22,12 @@
     return { model: "pixelcnn-k16", label: 7, seed: 0, temperature: 1, topK: 16, topP: 1, known };
   }
 
-  /** @returns {number} the text as a number of the range, or the fallback */
-  function number(text, least, most, isInteger, fallback) {
+  /** @returns {number} the text as a number of the range, to the nearest step, or the fallback */
+  function number(text, [least, most, step], fallback) {
     const value = text === null || text.trim() === "" ? NaN : Number(text);
     if (!Number.isFinite(value)) return fallback;
     const inside = Math.min(Math.max(value, least), most);
-    return isInteger ? Math.round(inside) : inside;
+    return Number((Math.round(inside / step) * step).toFixed(2));
   }
 
   /**
@@ -39,12 +39,12 @@
     const given = new URLSearchParams(hash.replace(/^#/, ""));
     const name = given.get("model");
     return {
-      model: name in lab.MODELS ? name : usual.model,
-      label: number(given.get("label"), 0, 9, true, usual.label),
-      seed: number(given.get("seed"), 0, 2 ** 32 - 1, true, usual.seed),
-      temperature: number(given.get("temperature"), 0, 2, false, usual.temperature),
-      topK: number(given.get("top-k"), 1, 16, true, usual.topK),
-      topP: number(given.get("top-p"), 0.05, 1, false, usual.topP),
+      model: Object.hasOwn(lab.MODELS, name) ? name : usual.model,
+      label: number(given.get("label"), [0, 9, 1], usual.label),
+      seed: number(given.get("seed"), [0, 2 ** 32 - 1, 1], usual.seed),
+      temperature: number(given.get("temperature"), [0, 2, 0.1], usual.temperature),
+      topK: number(given.get("top-k"), [1, 16, 1], usual.topK),
+      topP: number(given.get("top-p"), [0.05, 1, 0.05], usual.topP),
       known: readKnown(given.get("known")) ?? usual.known,
     };
   }

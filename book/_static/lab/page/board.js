@@ -7,13 +7,17 @@
 
   lab.MODELS = {
     "post-mlp-k16": "the post's network: 10 pixels before",
-    "neighbourhood-mlp-k16": "the neighbourhood: 24 pixels",
+    "neighbourhood-mlp-k16": "the neighbourhood: 24 pixels nearby",
     "pixelcnn-k16": "PixelCNN: all pixels before",
     "pixelcnn-cond-k16": "PixelCNN, asked for a digit",
   };
   lab.CONDITIONAL = new Set(["pixelcnn-cond-k16"]); // those of them that are asked for a digit
-  lab.SPEEDS = { "one by one": 20, slowly: 200, "as fast as it can": 1e6 }; // pixels a second
-  lab.SHOWN = { digit: "the digit", chance: "chosen probability", entropy: "entropy" };
+  lab.SPEEDS = { "one by one": 20, normal: 200, "as fast as it can": 1e6 }; // pixels a second
+  lab.SHOWN = {
+    digit: "the digit",
+    chance: "probability of each drawn token (white is 1)",
+    entropy: "entropy (white is the largest possible)",
+  };
 
   /** Draws what the settings say, and shows it. */
   class Board {
@@ -25,28 +29,31 @@
      * @param {Function} heard.onState - called with what is going on, in a few words
      */
     constructor(name, settings, { onChange = () => {}, onState = () => {} } = {}) {
-      Object.assign(this, { settings, onChange, onState, model: null, drawing: null });
+      Object.assign(this, { settings, onChange, onState, model: null, failure: null });
       this.here = -1; // the pixel that is pointed at
       this.shown = "digit"; // a name in lab.SHOWN
-      this.canvas = lab.element("canvas", { className: "lab-canvas", role: "img", ariaLabel: name });
+      this.canvas = lab.element("canvas", { className: "lab-canvas", "aria-label": name });
+      this.canvas.setAttribute("role", "img");
       this.picture = new lab.Picture(this.canvas);
       this.player = new lab.Player(
         (drawn) => this.take(drawn),
         () => this.tell(),
       );
-      this.player.pixelsPerSecond = lab.SPEEDS.slowly;
-      this.forget();
-    }
-
-    forget() {
-      this.drawing = null;
+      this.player.pixelsPerSecond = lab.SPEEDS.normal;
       this.numDrawn = 0;
       this.distributions = new Array(NUM_PIXELS).fill(null);
     }
 
+    /** @returns {?Drawing} what is being drawn; null while there is nothing to go on with */
+    get drawing() {
+      return this.player.drawing;
+    }
+
     /** Forgets what was drawn, and shows that. */
     clear() {
-      this.forget();
+      this.numDrawn = 0;
+      this.distributions = new Array(NUM_PIXELS).fill(null);
+      this.player.take(null);
       this.show();
     }
 
@@ -56,32 +63,39 @@
       return this.restart();
     }
 
-    /** Draws from the first pixel on. */
-    async restart() {
+    /**
+     * Draws from the first pixel on.
+     * @param {string} [how] - "play", "pause", or "hurry": show it when it is complete, which is
+     *   what those get who asked for less motion
+     */
+    async restart(how = isCalm() ? "hurry" : "play") {
       const { settings } = this;
-      this.player.pause();
+      this.failure = null;
       this.clear();
+      this.onState("Loading the model.");
       const stored = lab.isLoaded(settings.model) ? null : lab.storedDrawing(settings);
-      if (stored) this.begin(stored); // something moves at once
+      if (stored) this.begin(stored, how); // something is there at once
       try {
         this.model = await lab.fetchModel(settings.model);
-      } catch (error) {
-        this.onState(`${error.message} Choose another model.`);
+      } catch {
+        if (settings === this.settings) this.fail();
         return;
       }
       if (settings !== this.settings) return; // changed while the weights were loading
-      const live = this.newDrawing();
-      if (stored) this.player.follow(live);
-      else this.begin(live);
+      if (stored) this.player.follow(this.newDrawing());
+      else this.begin(this.newDrawing(), how);
     }
 
-    /** Shows a drawing grow; nothing plays by itself for those who asked for less motion. */
-    begin(drawing) {
-      this.drawing = drawing;
+    /** Says that the model is missing; what is stored stays. */
+    fail() {
+      this.failure = "The model could not be loaded. Check your connection, then draw again.";
+      this.tell();
+    }
+
+    begin(drawing, how) {
       this.player.take(drawing);
-      if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.play();
-      else if (drawing instanceof lab.StoredDrawing) this.player.step(NUM_PIXELS);
-      else this.tell();
+      if (how !== "pause") this.player.play(how === "hurry");
+      this.tell();
     }
 
     /** @returns {Drawing} an empty page for the settings */
@@ -93,19 +107,23 @@
       return lab.drawings(this.model, 1, options)[0];
     }
 
-    play() {
-      this.player.play();
-      this.tell();
+    /** @returns {boolean} whether there is nothing to go on with */
+    get isAtEnd() {
+      return this.drawing === null || this.drawing.isDone;
     }
 
     /** Plays, pauses, or begins again where the picture is complete. */
     toggle() {
       if (this.player.isPlaying) this.player.pause();
-      else if (this.drawing?.isDone) this.restart();
-      else this.play();
+      else if (this.isAtEnd) this.restart("play");
+      else {
+        this.player.play();
+        this.tell();
+      }
     }
 
-    step(count) {
+    async step(count) {
+      if (this.isAtEnd) await this.restart("pause");
       if (this.drawing !== null) this.player.step(count);
     }
 
@@ -115,16 +133,19 @@
         this.distributions[pixel] = probabilities;
         this.numDrawn = Math.max(this.numDrawn, pixel + 1);
       }
-      this.drawing = this.player.drawing; // the live one, once it has caught up
-      if (drawn.length > 0) this.show();
+      const isHidden = this.player.isHurried && !this.drawing.isDone;
+      if (drawn.length > 0 && !isHidden) this.show();
     }
 
     /** Says what is going on, and where the reader expects too much. */
     tell() {
-      if (this.drawing?.isDone) this.onState("Complete.");
+      if (this.failure !== null) this.onState(this.failure);
+      else if (this.drawing === null) return;
+      else if (this.drawing.isDone) this.onState("Complete.");
       else if (!this.player.isPlaying) this.onState("Paused.");
-      else if (this.hasKnownAhead()) this.onState("Drawing. It cannot see the given pixels below.");
-      else this.onState("Drawing.");
+      else if (this.hasKnownAhead()) {
+        this.onState("Drawing. The model cannot see your strokes further down yet.");
+      } else this.onState("Drawing.");
     }
 
     hasKnownAhead() {
@@ -138,6 +159,7 @@
 
     /** @param {number} pixel - the one to point at, or -1 */
     point(pixel) {
+      if (pixel === this.here) return;
       this.here = pixel;
       this.show();
     }
@@ -146,6 +168,14 @@
     sight() {
       if (this.here < 0 || this.model === null) return null;
       return this.model.receptiveField(Math.floor(this.here / SIDE), this.here % SIDE);
+    }
+
+    /** @returns {string} the picture without marks, as the address of a PNG */
+    asPng() {
+      this.picture.show(this.shades(), { seen: null, here: -1 });
+      const address = this.canvas.toDataURL("image/png");
+      this.show();
+      return address;
     }
 
     /** @returns {boolean} whether the pixel was given, not drawn */
@@ -181,7 +211,7 @@
         token: this.tokenAt(here),
         isKnown: this.isKnown(here),
         probabilities: this.distributions[here],
-        reach: this.sight()?.reduce((sum, one) => sum + one, 0) ?? 0,
+        reach: this.sight()?.reduce((sum, one) => sum + one, 0) ?? null,
       });
     }
 
@@ -193,15 +223,21 @@
       if (topK < 16) options.push(`top_k=${topK}`);
       if (topP < 1) options.push(`top_p=${topP}`);
       if (this.model?.numClasses) options.push(`labels=torch.tensor([${label}])`);
-      const lines = ["import torch", "from pixelar_lib import sampling, zoo"];
+      const lines = ["import torch", "from pixelar_lib import plotting, quantization, sampling, zoo"];
       if (known.some((token) => token !== lab.UNKNOWN)) {
         lines.push(`known = torch.tensor([${[...known]}]).view(28, 28)`);
         options.push("known=known");
       }
       lines.push(`model = zoo.load_pretrained("${model}")`);
       lines.push(`tokens = sampling.sample(model, 1, ${options.join(", ")})`);
+      lines.push(`plotting.image_grid(quantization.dequantize(tokens, 16), "seed ${seed}")`);
       return `${lines.join("\n")}\n`;
     }
+  }
+
+  /** @returns {boolean} whether the reader asked for less motion */
+  function isCalm() {
+    return matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
   lab.Board = Board;

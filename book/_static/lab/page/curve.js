@@ -3,7 +3,7 @@
 {
   const lab = (globalThis.PixelLab ??= {});
   const SVG = "http://www.w3.org/2000/svg";
-  const [WIDTH, HEIGHT, LEFT, BOTTOM] = [360, 220, 40, 30];
+  const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [360, 230, 40, 14, 44];
   const TOP_LOSS = 3; // nats per pixel
 
   /** @returns {SVGElement} */
@@ -35,15 +35,24 @@
       this.show();
     }
 
+    /** @returns {number} how many seconds the axis has */
+    get latest() {
+      return Math.max(20, ...this.points.map(([seconds]) => Math.ceil(seconds / 10) * 10));
+    }
+
     place([seconds, loss]) {
-      const latest = Math.max(20, ...this.points.map(([at]) => at));
-      const x = LEFT + ((WIDTH - LEFT - 8) * seconds) / latest;
+      const x = LEFT + ((WIDTH - LEFT - 12) * seconds) / this.latest;
       const share = Math.log10(Math.max(loss, 0.3) / 0.3) / Math.log10(TOP_LOSS / 0.3);
-      return [x, (HEIGHT - BOTTOM) * (1 - Math.min(share, 1)) + 4].map((number) => number.toFixed(1));
+      const y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - Math.min(share, 1));
+      return [x, y].map((number) => number.toFixed(1));
     }
 
     show() {
-      const lines = [0.3, 0.5, 1, 2, 3].flatMap((loss) => {
+      const times = [0, this.latest / 2, this.latest].map((seconds) => {
+        const at = { x: this.place([seconds, 1])[0], y: HEIGHT - 24, class: "lab-time" };
+        return svgElement("text", at, String(seconds));
+      });
+      const lines = [0.3, 0.5, 1, 2].flatMap((loss) => {
         const [, y] = this.place([0, loss]);
         const axis = { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "lab-grid" };
         const text = svgElement("text", { x: LEFT - 6, y, class: "lab-tick" }, String(loss));
@@ -59,9 +68,10 @@
       const title = { x: WIDTH, y: HEIGHT - 4, class: "lab-name" };
       this.svg.replaceChildren(
         ...lines,
+        ...times,
         ...levels,
         svgElement("polyline", { points, class: "lab-line" }),
-        svgElement("text", title, "seconds of training; nats per pixel, digits held out"),
+        svgElement("text", title, "seconds of training (nats per pixel, other digits)"),
       );
     }
   }

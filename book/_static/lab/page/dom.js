@@ -2,6 +2,7 @@
 // Elements of a page, and the controls that the parts of the lab share.
 {
   const lab = (globalThis.PixelLab ??= {});
+  let numRadios = 0; // groups so far: each needs a name of its own
 
   /**
    * @param {string} tag
@@ -41,9 +42,10 @@
   function numberField(value, min, max, act) {
     const made = element("input", { type: "number", min, max, step: 1, value });
     made.onchange = () => {
-      const given = Number.isFinite(made.valueAsNumber) ? Math.round(made.valueAsNumber) : min;
-      made.value = Math.min(Math.max(given, min), max);
-      act(Number(made.value));
+      const given = Number.isFinite(made.valueAsNumber) ? Math.round(made.valueAsNumber) : value;
+      value = Math.min(Math.max(given, min), max);
+      made.value = value;
+      act(value);
     };
     return made;
   }
@@ -51,7 +53,7 @@
   /** @returns {HTMLElement} a slider beside its value; `act` gets the value while it moves */
   function slider(value, [min, max, step], act) {
     const input = element("input", { type: "range", min, max, step, value });
-    const shown = element("output", {}, input.value);
+    const shown = element("span", { className: "lab-value", "aria-hidden": "true" }, input.value);
     input.oninput = () => {
       shown.textContent = input.value;
       act(Number(input.value));
@@ -59,5 +61,17 @@
     return element("span", { className: "lab-slider" }, input, shown);
   }
 
-  Object.assign(lab, { button, choice, element, named, numberField, slider });
+  /** @returns {HTMLFieldSetElement} one of [key, text] pairs; `act` gets the key that was chosen */
+  function radios(title, options, value, act) {
+    const name = `lab-${numRadios++}`;
+    const buttons = options.map(([key, text]) => {
+      const input = element("input", { type: "radio", name, checked: key === value });
+      input.onchange = () => act(key);
+      return element("label", {}, input, text);
+    });
+    const legend = element("legend", {}, title);
+    return element("fieldset", { className: "lab-radios" }, legend, ...buttons);
+  }
+
+  Object.assign(lab, { button, choice, element, named, numberField, radios, slider });
 }

@@ -3,6 +3,7 @@
 {
   const lab = (globalThis.PixelLab ??= {});
   const { button, choice, element, named, numberField, slider } = lab;
+  const SIDES = ["Left", "Right"];
 
   /** Two models, or one at two temperatures, under the same seed. */
   class ComparePart {
@@ -14,41 +15,69 @@
       const { models = "neighbourhood-mlp-k16 pixelcnn-k16", temperatures = "1 1" } = place.dataset;
       const warmths = temperatures.split(" ").map(Number);
       const usual = lab.defaults();
+      this.status = element("p", { className: "lab-status", role: "status" });
+      this.states = ["", ""];
+      this.playButton = button("Pause", () => this.toggle());
       this.boards = models.split(" ").map((model, index) => {
         const settings = { ...usual, model, temperature: warmths[index] };
-        return new lab.Board(`Picture ${index + 1}`, settings);
+        const onState = (state) => this.say(index, state);
+        return new lab.Board(`${SIDES[index]} picture`, settings, { onState });
       });
       this.seed = numberField(usual.seed, 0, 2 ** 32 - 1, (seed) => this.begin(seed));
       place.classList.add("lab-compare");
       place.replaceChildren(
-        ...this.boards.map((board) => this.column(board)),
+        ...this.boards.map((board, index) => this.column(board, SIDES[index])),
         element(
           "div",
           { className: "lab-row" },
           named("Seed", this.seed),
-          button("Another", () => this.begin((this.boards[0].settings.seed + 1) % 2 ** 32)),
-          button("Play, pause", () => this.boards.forEach((board) => board.toggle())),
+          button("Next seed", () => this.begin((this.boards[0].settings.seed + 1) % 2 ** 32)),
+          this.playButton,
           button("One row", () => this.boards.forEach((board) => board.step(28))),
+          this.status,
         ),
       );
       this.begin(usual.seed);
     }
 
-    column(board) {
+    column(board, side) {
       const { model, temperature } = board.settings;
       const models = Object.entries(lab.MODELS).filter(([name]) => !lab.CONDITIONAL.has(name));
+      const change = (changes) => board.change(changes);
       return element(
         "div",
-        { className: "lab-left" },
+        { className: "lab-left", role: "group", "aria-label": `${side} picture` },
         board.canvas,
-        named("Model", choice(models, model, (name) => board.change({ model: name }))),
-        named("Temperature", slider(temperature, [0, 2, 0.1], (value) => board.change({ temperature: value }))),
+        named("Model", choice(models, model, (name) => change({ model: name }))),
+        named("Temperature", slider(temperature, [0, 2, 0.1], (value) => change({ temperature: value }))),
       );
     }
 
     begin(seed) {
       this.seed.value = seed;
       for (const board of this.boards) board.change({ seed });
+    }
+
+    /** @returns {boolean} whether one of them is drawing */
+    get isPlaying() {
+      return this.boards.some((board) => board.player.isPlaying);
+    }
+
+    /** Lets both pause, or both go on; complete ones begin again where both are complete. */
+    toggle() {
+      if (this.isPlaying) for (const board of this.boards) board.player.pause();
+      else {
+        const areComplete = this.boards.every((board) => board.isAtEnd);
+        for (const board of this.boards) if (areComplete || !board.isAtEnd) board.toggle();
+      }
+    }
+
+    say(index, state) {
+      this.states[index] = state;
+      if (this.boards === undefined) return;
+      this.playButton.textContent = this.isPlaying ? "Pause" : "Play";
+      const [left, right] = this.states;
+      this.status.textContent = left === right ? left : `Left: ${left} Right: ${right}`;
     }
   }
 

@@ -2,12 +2,17 @@
 // Watch it draw, point at any pixel, or draw a part and let the model finish it.
 {
   const lab = (globalThis.PixelLab ??= {});
-  const { button, choice, element, named, numberField, slider } = lab;
+  const { button, choice, element, named, numberField, radios, slider } = lab;
   const SIDE = 28;
   const NUM_PIXELS = SIDE * SIDE;
   const BRUSH = [[0, 0, 15], [-1, 0, 9], [1, 0, 9], [0, -1, 9], [0, 1, 9]]; // rows, columns, token
   const EMPTY = () => new Int16Array(NUM_PIXELS).fill(lab.UNKNOWN);
-  const HANDS = { point: "point at pixels", draw: "draw", erase: "erase" };
+  const HANDS = { point: "inspect", draw: "draw", erase: "erase" };
+  const MANUAL =
+    "Arrow keys point at a pixel. The space bar puts a dot of ink there, or erases where erasing " +
+    "is chosen. Enter lets the model draw around it.";
+  const WAIT = 300; // milliseconds until a change is written into the address
+  let numManuals = 0;
 
   /** One board with all its controls. */
   class DrawPart {
@@ -20,22 +25,25 @@
       const { controls, address, model, shown = "digit", hand = "point" } = place.dataset;
       this.controls = controls === undefined ? null : controls.split(" ");
       this.hasAddress = address !== undefined;
-      const usual = { ...lab.defaults(), ...(model in lab.MODELS ? { model } : {}) };
+      const isModel = model !== undefined && Object.hasOwn(lab.MODELS, model);
+      const usual = { ...lab.defaults(), ...(isModel ? { model } : {}) };
       const settings = this.hasAddress ? lab.readAddress(location.hash, usual) : usual;
-      const name =
-        "The picture. Arrow keys point at pixels, the space bar draws or erases one, " +
-        "Enter lets the model finish.";
       this.words = element("p", { className: "lab-words" });
       this.status = element("p", { className: "lab-status", role: "status" });
+      this.spoken = element("p", { className: "lab-spoken", role: "status" });
+      this.copyBox = element("textarea", { hidden: true, readOnly: true, rows: 5 });
+      this.copyBox.setAttribute("aria-label", "Text to copy");
       this.bars = new lab.Bars(element("div", { className: "lab-bars" }), 16);
-      this.board = new lab.Board(name, settings, {
+      this.board = new lab.Board("Picture", settings, {
         onChange: () => this.showPixel(),
         onState: (state) => this.say(state),
       });
       this.board.shown = shown;
-      this.stroke = null; // "draw" or "erase" while a finger is down
+      Object.assign(this, { hand, stroke: null, last: -1, writing: 0 });
       this.playButton = button("Pause", () => this.board.toggle());
-      place.replaceChildren(this.left(hand), this.panel(settings));
+      this.panelNode = this.panel(settings);
+      place.replaceChildren(this.left(), this.panelNode);
+      this.takeInHand(hand);
       this.listen();
       this.board.restart();
     }
@@ -49,27 +57,40 @@
         .map(([, control]) => control);
     }
 
-    left(hand) {
+    left() {
       const { board } = this;
       const buttons = [
         this.playButton,
         button("One pixel", () => board.step(1)),
         button("One row", () => board.step(SIDE)),
-        button("Again", () => board.restart()),
+        button("Draw again", () => board.restart()),
       ];
-      this.hand = choice(Object.entries(HANDS), hand);
+      const hands = radios("Mouse or finger", Object.entries(HANDS), this.hand, (hand) =>
+        this.takeInHand(hand),
+      );
+      this.digit = this.realDigit();
       return element(
         "div",
         { className: "lab-left" },
         board.canvas,
+        this.manual(),
+        ...this.wanted({ hand: hands }),
         element("div", { className: "lab-buttons" }, ...buttons),
         this.status,
+        this.spoken,
         ...this.wanted({
-          hand: named("Hand", this.hand),
-          digit: named("A real digit", this.realDigit()),
+          digit: named("Start from", this.digit),
           save: element("div", { className: "lab-buttons" }, ...this.savers()),
         }),
+        this.copyBox,
       );
+    }
+
+    /** @returns {HTMLElement} what a screen reader adds to the picture's name */
+    manual() {
+      const id = `lab-manual-${numManuals++}`;
+      this.board.canvas.setAttribute("aria-describedby", id);
+      return element("p", { id, className: "lab-spoken" }, MANUAL);
     }
 
     panel(settings) {
@@ -97,17 +118,19 @@
     }
 
     seedRow() {
-      const another = button("Another", () => {
+      const next = button("Next seed", () => {
         this.seed.value = (this.board.settings.seed + 1) % 2 ** 32;
         this.change({ seed: Number(this.seed.value) });
       });
-      return element("div", { className: "lab-row" }, named("Seed", this.seed), another);
+      return element("div", { className: "lab-row" }, named("Seed", this.seed), next);
     }
 
     speed() {
-      const names = Object.keys(lab.SPEEDS).map((name) => [name, name]);
-      return choice(names, "slowly", (name) => {
-        this.board.player.pixelsPerSecond = lab.SPEEDS[name];
+      const { player } = this.board;
+      const names = Object.keys(lab.SPEEDS);
+      const now = names.find((name) => lab.SPEEDS[name] === player.pixelsPerSecond);
+      return choice(names.map((name) => [name, name]), now, (name) => {
+        player.pixelsPerSecond = lab.SPEEDS[name];
       });
     }
 
@@ -118,12 +141,18 @@
       });
     }
 
-    /** @returns {HTMLElement} takes a digit from the test set, cut off at a row */
+    /** @returns {HTMLElement} takes the top half of a digit from the test set */
     realDigit() {
-      const digits = Array.from({ length: 10 }, (_, digit) => [String(digit), `the upper half of a ${digit}`]);
-      return choice([["", "none"], ...digits], "", async (digit) => {
+      const digits = Array.from({ length: 10 }, (_, digit) => {
+        return [String(digit), `the top half of a${digit === 8 ? "n" : ""} ${digit}`];
+      });
+      return choice([["", "an empty page"], ...digits], "", async (digit) => {
         if (digit === "") return this.change({ known: EMPTY() });
-        await lab.fetchDigits("test");
+        try {
+          await lab.fetchDigits("test");
+        } catch {
+          return this.say("The digits could not be loaded. Check your connection.");
+        }
         const tokens = lab.quantize(lab.readLevels(lab.digits.test), 16);
         const known = EMPTY();
         known.set(tokens.subarray(NUM_PIXELS * digit, NUM_PIXELS * digit + NUM_PIXELS / 2));
@@ -133,7 +162,10 @@
 
     savers() {
       return [
-        button("Erase all", () => this.change({ known: EMPTY() })),
+        button("Erase my strokes", () => {
+          this.digit.value = "";
+          this.change({ known: EMPTY() });
+        }),
         button("Save the picture", () => this.save()),
         button("Copy the link", () => this.copy(this.link(), "The link is copied.")),
         button("Copy the Python", () => this.copy(this.board.inPython(), "The Python is copied.")),
@@ -142,7 +174,8 @@
 
     /** @returns {string} an address that draws this picture */
     link() {
-      return `${lab.PAGE}#${lab.writeAddress(this.board.settings)}`;
+      const said = lab.writeAddress(this.board.settings);
+      return said ? `${lab.PAGE}#${said}` : lab.PAGE;
     }
 
     showLabel(model) {
@@ -157,25 +190,38 @@
     }
 
     say(text) {
-      this.playButton.textContent = this.board.player.isPlaying ? "Pause" : "Play";
+      this.playButton.textContent = this.board?.player.isPlaying ? "Pause" : "Play";
       if (this.status.textContent !== text) this.status.textContent = text;
     }
 
     // What one does
+
+    /** @param {string} hand - a name in HANDS: what a pointer does from now on */
+    takeInHand(hand) {
+      this.hand = hand;
+      this.board.canvas.classList.toggle("lab-drawing", hand !== "point"); // then no page scrolls
+    }
 
     listen() {
       const { canvas, picture } = this.board;
       canvas.tabIndex = 0;
       canvas.setAttribute("role", "application");
       canvas.addEventListener("pointerdown", (event) => {
-        canvas.setPointerCapture(event.pointerId);
-        this.stroke = this.hand.value === "point" ? null : this.hand.value;
+        if (event.button !== 0 || !event.isPrimary) return;
+        if (this.hand !== "point") canvas.setPointerCapture(event.pointerId);
+        this.stroke = this.hand === "point" ? null : this.hand;
+        this.last = -1;
         this.touch(picture.pixelAt(event));
       });
-      canvas.addEventListener("pointermove", (event) => this.touch(picture.pixelAt(event)));
-      for (const end of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener("pointermove", (event) => {
+        if (event.isPrimary) this.touch(picture.pixelAt(event));
+      });
+      for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
         canvas.addEventListener(end, () => this.lift());
       }
+      canvas.addEventListener("pointerleave", () => {
+        if (this.stroke === null) this.board.point(-1);
+      });
       canvas.addEventListener("keydown", (event) => this.press(event));
       if (this.hasAddress) addEventListener("hashchange", () => this.readAddress());
     }
@@ -187,74 +233,99 @@
       if (event.key in moves) {
         const next = here < 0 ? 0 : here + moves[event.key];
         if (next >= 0 && next < NUM_PIXELS) this.board.point(next);
-        this.say(this.board.inWords());
       } else if (event.key === " ") {
-        this.stroke = this.hand.value === "erase" ? "erase" : "draw";
-        this.touch(Math.max(here, 0));
-        this.stroke = null;
-      } else if (event.key === "Enter") this.board.restart();
+        this.stroke = this.hand === "erase" ? "erase" : "draw";
+        this.paint(Math.max(here, 0));
+        Object.assign(this, { stroke: null, last: -1 });
+        this.board.point(Math.max(here, 0));
+      } else if (event.key === "Enter") this.change({});
       else return;
+      this.spoken.textContent = this.board.inWords();
       event.preventDefault();
     }
 
-    /** Points at a pixel, and draws or erases there while a stroke lasts. */
+    /** Points at a pixel, or draws or erases up to there while a stroke lasts. */
     touch(pixel) {
-      if (pixel >= 0 && this.stroke) this.paint(pixel);
-      this.board.point(pixel);
+      if (this.stroke === null) return this.board.point(pixel);
+      if (pixel >= 0 && pixel !== this.last) this.paint(pixel);
+      return undefined;
     }
 
+    /** Paints the line from where the stroke was to a pixel. */
     paint(pixel) {
       const { board } = this;
-      board.player.pause();
       const known = board.settings.known.slice();
-      const [row, column] = [Math.floor(pixel / SIDE), pixel % SIDE];
+      const from = this.last < 0 ? pixel : this.last;
+      const [y0, x0, y1, x1] = [from, pixel].flatMap((p) => [Math.floor(p / SIDE), p % SIDE]);
+      const steps = Math.max(Math.abs(y1 - y0), Math.abs(x1 - x0), 1);
+      for (let i = 0; i <= steps; i++) {
+        const [row, column] = [y0 + ((y1 - y0) * i) / steps, x0 + ((x1 - x0) * i) / steps];
+        this.dab(known, Math.round(row), Math.round(column));
+      }
+      this.last = pixel;
+      board.settings = { ...board.settings, known };
+      board.clear();
+    }
+
+    /** Puts the brush down at one place. */
+    dab(known, row, column) {
       for (const [down, right, token] of BRUSH) {
         const [y, x] = [row + down, column + right];
         if (y < 0 || y >= SIDE || x < 0 || x >= SIDE) continue;
         const place = SIDE * y + x;
         known[place] = this.stroke === "erase" ? lab.UNKNOWN : Math.max(known[place], token);
       }
-      board.settings = { ...board.settings, known };
-      board.clear();
     }
 
     /** Ends a stroke: the model draws around what is there. */
     lift() {
       if (this.stroke === null) return;
-      this.stroke = null;
+      Object.assign(this, { stroke: null, last: -1 });
+      this.board.point(-1);
       this.change({});
     }
 
     change(changes) {
       const drawn = this.board.change(changes);
-      const { settings } = this.board;
-      this.showLabel(settings.model);
-      const said = lab.writeAddress(settings);
-      if (this.hasAddress && (said || location.hash)) history.replaceState(null, "", `#${said}`);
+      this.showLabel(this.board.settings.model);
+      if (this.hasAddress) {
+        clearTimeout(this.writing);
+        this.writing = setTimeout(() => this.writeAddress(), WAIT);
+      }
       return drawn;
+    }
+
+    writeAddress() {
+      const said = lab.writeAddress(this.board.settings);
+      if (said || location.hash) history.replaceState(null, "", `#${said}`);
     }
 
     /** Follows an address that was typed or gone back to. */
     readAddress() {
       const settings = lab.readAddress(location.hash);
-      if (lab.writeAddress(settings) !== lab.writeAddress(this.board.settings)) {
-        this.board.change(settings);
-      }
+      if (lab.writeAddress(settings) === lab.writeAddress(this.board.settings)) return;
+      const fresh = this.panel(settings);
+      this.panelNode.replaceWith(fresh);
+      this.panelNode = fresh;
+      this.digit.value = "";
+      this.board.change(settings);
     }
 
     save() {
       const link = element("a", { download: `seed-${this.board.settings.seed}.png` });
-      link.href = this.board.canvas.toDataURL("image/png");
+      link.href = this.board.asPng();
       link.click();
     }
 
     async copy(text, done) {
+      this.copyBox.hidden = true;
       try {
         await navigator.clipboard.writeText(text);
         this.say(done);
       } catch {
-        this.say("This browser does not let a page copy. The text is in the window that opened.");
-        prompt("Copy this:", text);
+        Object.assign(this.copyBox, { hidden: false, value: text });
+        this.copyBox.select();
+        this.say("This browser does not let a page copy. Copy the text below.");
       }
     }
   }

@@ -10,15 +10,17 @@
     /** @param {HTMLElement} place - holds a still picture, which this replaces */
     constructor(place) {
       [this.before, this.after] = ["256 grey levels", "fewer tones"].map((name) => {
-        const canvas = element("canvas", { className: "lab-canvas", role: "img", ariaLabel: name });
+        const canvas = element("canvas", { className: "lab-canvas", "aria-label": name });
+        canvas.setAttribute("role", "img");
         return new lab.Picture(canvas);
       });
-      this.words = element("p", { className: "lab-words", role: "status" });
+      this.words = element("p", { className: "lab-words" });
+      this.caption = element("span");
       Object.assign(this, { digit: 7, numBins: 4 });
       place.classList.add("lab-compare");
       place.replaceChildren(
-        element("div", { className: "lab-left" }, this.before.canvas),
-        element("div", { className: "lab-left" }, this.after.canvas),
+        element("div", { className: "lab-left" }, this.before.canvas, "256 grey levels"),
+        element("div", { className: "lab-left" }, this.after.canvas, this.caption),
         element(
           "div",
           { className: "lab-panel" },
@@ -27,11 +29,15 @@
           this.words,
         ),
       );
-      lab.fetchDigits("test").then(() => this.show({}));
+      lab.fetchDigits("test").then(
+        () => this.show({}),
+        () => (this.words.textContent = "The digits could not be loaded. Check your connection."),
+      );
     }
 
     show(changes) {
       Object.assign(this, changes);
+      if (lab.digits?.test === undefined) return;
       const all = lab.readLevels(lab.digits.test);
       const levels = all.subarray(NUM_PIXELS * this.digit, NUM_PIXELS * (this.digit + 1));
       const real = Array.from(levels, (level) => level / 255);
@@ -40,9 +46,10 @@
       const error = Math.sqrt(real.reduce((sum, x, i) => sum + (x - found[i]) ** 2, 0) / NUM_PIXELS);
       this.before.show(real, { seen: null, here: -1 });
       this.after.show(found, { seen: null, here: -1 });
+      this.caption.textContent = `${this.numBins} tones`;
       this.words.textContent =
-        `${this.numBins} tones: a pixel is off by ${(100 * error).toFixed(1)} % of the way from ` +
-        "black to white (root mean square).";
+        `With ${this.numBins} tones, the typical error of a pixel is ${(100 * error).toFixed(1)}% of ` +
+        "the range from black to white (root mean square).";
     }
   }
 

@@ -9,20 +9,22 @@
   const NUM_HELD_OUT = 60; // digits that a look is taken at
   const WINDOWS = {
     "the 10 pixels before, as in the post": () => lab.raster(10),
-    "4 pixels around": () => lab.neighbourhood(1),
-    "12 pixels around": () => lab.neighbourhood(2),
-    "24 pixels around": () => lab.neighbourhood(3),
+    "4 pixels nearby, above and to the left": () => lab.neighbourhood(1),
+    "12 pixels nearby": () => lab.neighbourhood(2),
+    "24 pixels nearby": () => lab.neighbourhood(3),
   };
 
   /** A network in training: its loss as a curve, and what it draws. */
   class TrainPart {
     /** @param {HTMLElement} place - holds a still picture, which this replaces */
     constructor(place) {
-      this.words = element("p", { className: "lab-words", role: "status" });
+      this.words = element("p", { className: "lab-words" });
       this.curve = new lab.Curve();
       this.pictures = Array.from({ length: NUM_DRAWINGS }, (_, index) => {
-        const ariaLabel = `What it draws now, ${index + 1}`;
-        return new lab.Picture(element("canvas", { className: "lab-canvas", role: "img", ariaLabel }));
+        const name = `What it draws now, ${index + 1}`;
+        const canvas = element("canvas", { className: "lab-canvas", "aria-label": name });
+        canvas.setAttribute("role", "img");
+        return new lab.Picture(canvas);
       });
       this.startButton = button("Train", () => this.toggle());
       const windows = Object.keys(WINDOWS).map((name) => [name, name]);
@@ -44,23 +46,34 @@
     /** Forgets what was learned. */
     reset() {
       Object.assign(this, { isRunning: false, training: null, look: null, seconds: 0 });
+      this.preparing = null;
       this.startButton.textContent = "Train";
       this.curve.clear();
       for (const picture of this.pictures) {
         picture.show(new Array(784).fill(-1), { seen: null, here: -1 });
       }
       this.words.textContent =
-        "A network of some 20,000 numbers. It learns from 2,000 digits, and is measured on " +
-        `${NUM_HELD_OUT} that it never sees.`;
+        "A network with about 20,000 weights. It learns from 2,000 digits, and is measured on " +
+        `${NUM_HELD_OUT} others.`;
     }
 
     async toggle() {
       this.isRunning = !this.isRunning;
       this.startButton.textContent = this.isRunning ? "Pause" : "Train";
       if (!this.isRunning) return;
-      if (this.training === null) await this.prepare();
+      if (this.training === null) {
+        this.words.textContent = "Reading the digits.";
+        this.preparing ??= this.prepare();
+        try {
+          await this.preparing;
+        } catch {
+          this.reset();
+          this.words.textContent = "The digits could not be loaded. Check your connection.";
+          return;
+        }
+      }
       this.last = performance.now();
-      requestAnimationFrame(() => this.frame());
+      this.request();
     }
 
     async prepare() {
@@ -68,23 +81,31 @@
       const train = lab.readDigits(lab.digits.train);
       const heldOut = lab.readDigits(lab.digits.held_out).subarray(0, 784 * NUM_HELD_OUT);
       const context = WINDOWS[this.window.value]();
-      this.training = new lab.Training(train, lab.shapeFor(context), { seed: 1 });
+      await breath();
+      const levels = { "all tokens alike": lab.uniformLoss(16) };
+      levels["pixel frequencies"] = lab.frequencyLoss(train, heldOut, 16);
+      await breath();
+      levels["counting 3 tokens"] = lab.countingLoss(train, heldOut, 16);
+      await breath();
       this.heldOut = new lab.WindowReader(heldOut, { numBins: 16, context }).read();
-      this.curve.levels = {
-        "all tokens alike": lab.uniformLoss(16),
-        "pixel frequencies": lab.frequencyLoss(train, heldOut, 16),
-        "counting 3 tokens": lab.countingLoss(train, heldOut, 16),
-      };
+      this.training = new lab.Training(train, lab.shapeFor(context), { seed: 1 });
+      this.curve.levels = levels;
       this.nextLook = 0;
     }
 
+    request() {
+      this.handle ??= requestAnimationFrame(() => {
+        this.handle = null;
+        if (this.isRunning && this.training !== null) this.frame();
+      });
+    }
+
     frame() {
-      if (!this.isRunning) return;
       const begin = performance.now();
       this.seconds += Math.min(begin - this.last, 100) / 1000;
       this.last = begin;
       while (performance.now() - begin < SLICE) this.work();
-      requestAnimationFrame(() => this.frame());
+      this.request();
     }
 
     /** Does a small piece of what is due: a look at digits held out, a drawing, or a step. */
@@ -119,8 +140,13 @@
       }
       this.words.textContent =
         `${this.training.steps} steps, ${this.seconds.toFixed(0)} seconds: ` +
-        `${evaluation.loss.toFixed(3)} nats per pixel on digits that it never sees.`;
+        `${evaluation.loss.toFixed(3)} nats per pixel on digits it was not trained on.`;
     }
+  }
+
+  /** @returns {Promise<void>} when the page has had time for other things */
+  function breath() {
+    return new Promise((resolve) => setTimeout(resolve));
   }
 
   lab.TrainPart = TrainPart;

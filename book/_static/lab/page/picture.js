@@ -50,9 +50,10 @@
 
     square(pixel) {
       const [left, top] = this.corner(pixel);
-      this.context.strokeStyle = INK.here;
-      this.context.lineWidth = 3;
-      this.context.strokeRect(left + 1, top + 1, CELL - 2, CELL - 2);
+      for (const [colour, width] of [["#000000", 5], [INK.here, 3]]) {
+        Object.assign(this.context, { strokeStyle: colour, lineWidth: width });
+        this.context.strokeRect(left + 1, top + 1, CELL - 2, CELL - 2);
+      }
     }
 
     /** @returns {number} the pixel under a pointer event, or -1 outside */

@@ -59,9 +59,6 @@
   function start() {
     const places = [...document.querySelectorAll(".pixel-lab")];
     if (places.length === 0) return;
-    const style = document.createElement("link");
-    Object.assign(style, { rel: "stylesheet", href: new URL("lab.css", BASE).href });
-    document.head.append(style);
     const scripts = Promise.all(FILES.map((file) => loadScript(`${file}.js`)));
     const observer = new IntersectionObserver(
       (entries) => {
