@@ -129,10 +129,10 @@ RECIPES = {
         ships_weights=True,
     ),
     "pixelcnn-binary": Recipe(
-        purpose="The same, but black and white are drawn anew at each step.",
+        purpose="The same PixelCNN on digits whose black and white are drawn anew at each step.",
         model="PixelCNN",
-        arguments={"num_bins": 2, "channels": 32},
-        fit={"steps": 18_000, **PIXELCNN_FIT},
+        arguments={"num_bins": 2},
+        fit={"steps": 60_000, **PIXELCNN_FIT},
         data="binarized",
         ships_weights=True,
     ),
