@@ -209,7 +209,8 @@ def test_without_weights_the_lab_says_so_and_the_page_lives(browser, served):
         part = lab(page)
         status = part.locator(".lab-status")
         page.wait_for_function(
-            "words => words.textContent.includes('could not be loaded')", arg=status.element_handle()
+            "words => words.textContent.includes('could not be loaded')",
+            arg=status.element_handle(),
         )
 
 
