@@ -125,7 +125,8 @@ def test_record_of_a_conditional_model_has_its_accuracy_on_validation_and_test_i
             for part in ("validation_accuracy", "test_accuracy"):
                 found = run[part]
                 assert found["num_images"] == 10_000
-                assert 0.9 < found["low"] < found["share"] < found["high"] < 1
+                least = 0.97 if zoo.results()[name]["ships_weights"] else 0.6
+                assert least < found["low"] < found["share"] < found["high"] < 1
 
 
 def test_the_posts_own_run_lies_within_two_standard_deviations_of_its_recipe():
