@@ -43,7 +43,8 @@ help:
 	@echo "make test-site       the built book in a browser: links, phones, keyboard, accessibility, speed"
 	@echo "                     (it needs Chromium and npm; SITE_TESTS=\"-k search\" for some)"
 	@echo "make notebooks       execute the notebooks in place (NOTEBOOKS=\"...\" for some, ALL=1 with images)"
-	@echo "make bench           time the post's algorithm and the library side by side: a table and a record"
+	@echo "make bench           time the post's algorithm and the library side by side: a table and a record;"
+	@echo "                     then the Pixel Lab, where node is"
 	@echo "                     (about 8 minutes; BENCH=--ship writes the record that the book shows)"
 	@echo "make lint            ruff on all code and the notebooks, the syntax of .github/workflows, and,"
 	@echo "                     where npm is, eslint on the scripts of the book"
@@ -100,6 +101,8 @@ notebooks: .venv/test/installed
 
 bench: .venv/test/installed
 	$(TEST) -m benchmarks $(BENCH)
+	@if command -v node >/dev/null; then node benchmarks/lab.js; \
+	else echo "node is not installed: the Pixel Lab was not timed."; fi
 
 # Code on a page has room for 76 characters beside the menu, at 1,280 pixels.
 SHOWN := --line-length 76 notebooks/*.ipynb notebooks/setup_cell.py

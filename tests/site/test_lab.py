@@ -2,12 +2,18 @@
 
 import re
 
+import html_checks
 import pytest
-from browser import opened
+from browser import look_complaints, opened
 from conftest import SITE
 
 PAGE = "book/lab.html"
 BOARD = "PixelLab.parts.find(part => 'stroke' in part).board"
+PAGES = [
+    name
+    for name in html_checks.page_names(SITE)
+    if 'class="pixel-lab"' in (SITE / name).read_text(encoding="utf8")
+]
 TOKENS = f"{BOARD}.drawing.tokens"
 STORED = "PixelLab.stored['pixelcnn-k16'].tokens"
 
@@ -221,3 +227,35 @@ def test_without_scripts_there_is_a_still_picture(browser, served):
     assert page.locator(".pixel-lab img").is_visible()
     assert page.locator(".pixel-lab figcaption").is_visible()
     context.close()
+
+
+def test_the_lab_is_where_a_reader_looks_for_it():
+    chapters = {"00_first", "02_quant", "03_cont", "06_samp", "07_anal", "08_pixel", "09_labels"}
+    found = " ".join(PAGES)
+    assert {chapter for chapter in chapters if chapter in found} == chapters
+    assert "book/index.html" in PAGES and PAGE in PAGES
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+def test_every_place_is_filled(browser, served, page_name):
+    with opened(browser, served + page_name, served) as (page, watch):
+        for place in page.locator(".pixel-lab").all():
+            place.scroll_into_view_if_needed()
+            place.locator("canvas").first.wait_for()
+        assert page.evaluate("PixelLab.parts.length") == page.locator(".pixel-lab").count()
+    assert watch.complaints == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_state_fits_its_screen_and_is_accessible(browser, served, axe, width):
+    with opened(browser, served + PAGE, served, width) as (page, _):
+        part = lab(page)
+        part.get_by_label("Model").select_option("pixelcnn-cond-k16")
+        part.get_by_label("Start from").select_option("7")
+        part.get_by_label("draw", exact=True).check()
+        wait_for_state(page, part, "Complete.")
+        part.get_by_role("button", name="Copy the Python").click()
+        part.locator("canvas").press("ArrowDown")
+        lab(page, "[data-part=train]").get_by_role("button", name="Train").click()
+        page.wait_for_function("PixelLab.parts.find(part => part.curve).curve.points.length > 0")
+        assert look_complaints(page, axe) == ([], [])

@@ -9,7 +9,13 @@ from conftest import NODE_MODULES
 CATEGORIES = ("accessibility", "best-practices", "seo")
 FIRST_PAINT = 1800  # milliseconds until something is seen, on a slow phone
 SCORE = 0.95
-PAGES = ["book/index.html", "notebooks/05_cross_entropy.html", "book/glossary.html"]
+PAGES = [
+    "book/index.html",
+    "book/lab.html",
+    "notebooks/05_cross_entropy.html",
+    "notebooks/06_sampling.html",
+    "book/glossary.html",
+]
 
 
 def report(url, chromium):

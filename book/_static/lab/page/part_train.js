@@ -41,6 +41,15 @@
       );
       place.replaceChildren(left, panel);
       this.reset();
+      this.isInView = true;
+      new IntersectionObserver((entries) => this.come(entries.at(-1).isIntersecting)).observe(place);
+    }
+
+    /** Trains only while one can see it. */
+    come(isInView) {
+      this.isInView = isInView;
+      this.last = performance.now();
+      if (isInView) this.request();
     }
 
     /** Forgets what was learned. */
@@ -96,7 +105,7 @@
     request() {
       this.handle ??= requestAnimationFrame(() => {
         this.handle = null;
-        if (this.isRunning && this.training !== null) this.frame();
+        if (this.isRunning && this.isInView && this.training !== null) this.frame();
       });
     }
 

@@ -12,6 +12,7 @@
     ...["address", "dom", "bars", "picture", "stored", "player", "board", "curve"],
     ...["part_draw", "part_compare", "part_tones", "part_train"],
   ];
+  const MOMENT = 300; // milliseconds: who scrolls past a lab need not load its weights
   const FILES = [...ENGINE, "stored/pixelcnn-k16", ...PAGE.map((name) => `page/${name}`)];
   const BASE = new URL("..", document.currentScript.src);
   lab.PAGE = new URL("../../book/lab.html", BASE).href; // where a link to a drawing leads
@@ -55,21 +56,25 @@
     return lab.digits?.[split] ? Promise.resolve() : loadScript(`digits/${split}.js`);
   }
 
-  /** Sets up the places on this page, each when it comes into view. */
+  /** Sets up the places on this page, each when it has been in view for a moment. */
   function start() {
     const places = [...document.querySelectorAll(".pixel-lab")];
     if (places.length === 0) return;
+    const timers = new Map();
     const scripts = Promise.all(FILES.map((file) => loadScript(`${file}.js`)));
     const observer = new IntersectionObserver(
       (entries) => {
         for (const { target, isIntersecting } of entries) {
-          if (!isIntersecting) continue;
-          observer.unobserve(target);
-          scripts.then(() => mount(target)).catch((error) => console.error(error));
+          clearTimeout(timers.get(target));
+          if (isIntersecting) timers.set(target, setTimeout(come, MOMENT, target));
         }
       },
       { rootMargin: "200px" },
     );
+    const come = (place) => {
+      observer.unobserve(place);
+      scripts.then(() => mount(place)).catch((error) => console.error(error));
+    };
     for (const place of places) observer.observe(place);
   }
 
