@@ -187,6 +187,23 @@ def test_two_boards_share_their_random_numbers(browser, served):
     assert watch.complaints == []
 
 
+def test_two_labels_stand_side_by_side(browser, served):
+    with opened(browser, served + PAGE, served) as (page, watch):
+        part = lab(page, "[data-part=compare]")
+        assert part.get_by_label("Draw me a").first.is_hidden()
+        for model in part.get_by_label("Model").all():
+            model.select_option("pixelcnn-cond-k16")
+        left, right = part.get_by_label("Draw me a").all()
+        left.press("Home")
+        right.press("End")
+        boards = "PixelLab.parts.find(part => part.boards).boards"
+        assert page.evaluate(f"{boards}.map(board => board.settings.label)") == [0, 9]
+        page.wait_for_function(f"{boards}.every(board => board.drawing?.isDone)")
+        tokens = page.evaluate(f"{boards}.map(board => [...board.drawing.tokens])")
+        assert tokens[0] != tokens[1]
+    assert watch.complaints == []
+
+
 def test_fewer_tones_cost_more(browser, served):
     with opened(browser, served + PAGE, served) as (page, _):
         part = lab(page, "[data-part=tones]")

@@ -41,14 +41,20 @@
     }
 
     column(board, side) {
-      const { model, temperature } = board.settings;
-      const models = Object.entries(lab.MODELS).filter(([name]) => !lab.CONDITIONAL.has(name));
+      const { model, temperature, label } = board.settings;
       const change = (changes) => board.change(changes);
+      const asked = named("Draw me a", slider(label, [0, 9, 1], (value) => change({ label: value })));
+      asked.hidden = !lab.CONDITIONAL.has(model);
+      const models = choice(Object.entries(lab.MODELS), model, (name) => {
+        asked.hidden = !lab.CONDITIONAL.has(name);
+        change({ model: name });
+      });
       return element(
         "div",
         { className: "lab-left", role: "group", "aria-label": `${side} picture` },
         board.canvas,
-        named("Model", choice(models, model, (name) => change({ model: name }))),
+        named("Model", models),
+        asked,
         named("Temperature", slider(temperature, [0, 2, 0.1], (value) => change({ temperature: value }))),
       );
     }
