@@ -7,6 +7,7 @@ from torch import nn
 from pixelar_lib.models.state import State
 
 SIDE = 2  # columns that a vertical convolution sees to each side, times its dilation
+ROWS, LEFT = 3, 3  # first layers see 3 rows above, and 3 pixels to the left
 
 
 class VerticalConv(nn.Conv2d):
@@ -46,6 +47,52 @@ class HorizontalConv(nn.Conv2d):
             state.pop(self, None)
         seen = torch.cat(_places_seen(state, self, x, left, dilation), dim=1)  # (N, columns C)
         return torch.addmm(self.bias, seen, state[self, "matrix"])
+
+
+class Stem(nn.Module):
+    """A first layer that sees the pixels around a place and before it, and not the place itself.
+
+    x marks what the prediction at o is computed from; `PixelCNN` begins with the same two
+    convolutions, shifted in the same way:
+
+        x x x x x
+        x x x x x
+        x x x x x
+        x x x o
+    """
+
+    def __init__(self, channels: int) -> None:
+        """Build it with random weights, for embedded pixels of C = `channels` numbers."""
+        super().__init__()
+        self.vertical = VerticalConv(channels, ROWS)
+        self.horizontal = HorizontalConv(channels, LEFT)
+        self.link = nn.Linear(channels, channels)
+
+    def forward(self, embedded: torch.Tensor, state: State | None = None) -> torch.Tensor:
+        """Turn embedded pixels (N, H, W, C) into the same shape, as `PixelModel.predict`.
+
+        With a state: the pixel before, (N, C), into what is known of the next place, (N, C).
+        """
+        if state is None:
+            above = self.vertical(F.pad(embedded, (0, 0, 0, 0, 1, -1)))
+            return self.link(above.relu()) + self.horizontal(F.pad(embedded, (0, 0, 1, -1)))
+        row = row_above(state, self, embedded)
+        if row is not None:
+            found = self.link(self.vertical(row, state).relu())
+            state[self, "found"] = found[:, 0].unbind(dim=1)
+            embedded = torch.zeros_like(embedded)  # nothing is to the left
+        return state[self, "found"][state.column] + self.horizontal(embedded, state)
+
+
+def row_above(state: State, layer: nn.Module, embedded: torch.Tensor) -> torch.Tensor | None:
+    """Keep the pixel before, (N, C); where a row begins, return the row above it, (N, 1, W, C)."""
+    row = state.setdefault(layer, [embedded] * (state.width - 1))  # zeros: nothing is above
+    row.append(embedded)
+    if state.column:
+        return None
+    above = torch.stack(row[-state.width :], dim=1)[:, None]
+    row.clear()
+    return above
 
 
 def _places_seen(state: State, layer: nn.Module, x: torch.Tensor, reach: int, step: int) -> list:

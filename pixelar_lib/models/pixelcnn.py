@@ -15,12 +15,17 @@ from torch import nn
 
 from pixelar_lib.context import flat_index
 from pixelar_lib.models.base import PixelModel
-from pixelar_lib.models.causal_conv import SIDE, HorizontalConv, VerticalConv
+from pixelar_lib.models.causal_conv import (
+    LEFT,
+    ROWS,
+    SIDE,
+    HorizontalConv,
+    VerticalConv,
+    row_above,
+)
 from pixelar_lib.models.modules import check_dropout
 from pixelar_lib.models.state import State
 from pixelar_lib.quantization import check_count
-
-ROWS, LEFT = 3, 3  # the first layers see 3 rows above, 3 pixels to the left
 
 
 class PixelCNN(PixelModel):
@@ -101,13 +106,10 @@ class PixelCNN(PixelModel):
         if state is None:
             found = self.look_above(F.pad(embedded, (0, 0, 0, 0, 1, -1)), labels)
             return self.look_left(F.pad(embedded, (0, 0, 1, -1)), found).movedim(-1, 1)
-        row = state.setdefault(self, [embedded] * (state.width - 1))  # zeros: nothing is above
-        row.append(embedded)
-        if state.column == 0:  # what lies above is the same for the whole row
-            above = torch.stack(row[-state.width :], dim=1)[:, None]  # (N, 1, W, C)
+        above = row_above(state, self, embedded)
+        if above is not None:  # a row begins, and what lies above is the same for all of it
             found = self.look_above(above, labels, state)
             state[self, "found"] = [layer[:, 0].unbind(dim=1) for layer in found]
-            row.clear()
             embedded = torch.zeros_like(embedded)  # nothing is to the left
         found = [layer[state.column] for layer in state[self, "found"]]
         return self.look_left(embedded, found, state)
