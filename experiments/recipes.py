@@ -1,7 +1,8 @@
 """What is trained, how, and under which seeds: one entry a record in pixelar_lib/assets.
 
-Every recipe trains on the first 50,000 training images of MNIST (or some of them), is looked
-at on the last 10,000, and reads the test set once.
+A recipe trains on the first 50,000 training images of MNIST (or some of them), is looked at on
+the last 10,000, and reads the test set once. Where `joined_split` says so, it trains on all
+60,000, and nothing is looked at before the test set.
 """
 
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ class Recipe:
         model: Class in `pixelar_lib.models`.
         arguments: Of its constructor; `neighbourhood` names the radius of that context. A model
             with `num_classes` trains on the labels, too.
-        start: A shipped model to go on from, as `train.start_from` does.
         fit: Arguments of `training.fit`.
         windows_per_image: Windows a step draws from each image, where the model reads windows.
         data: Name in `zoo.DATA_KINDS` of what images are turned into.
+        joined_split: "validation" where its images are trained on, too, after everything was
+            chosen on them. Then nothing is held out, and the record has no figures for them.
         num_windows: Fixed windows to train on, those of the first images in random order, as
             in the post; None draws windows anew at each step.
         seeds: One run each.
@@ -29,10 +31,10 @@ class Recipe:
     purpose: str
     model: str = "CategoricalPixelPredictor"
     arguments: dict = field(default_factory=dict)
-    start: str | None = None
     fit: dict = field(default_factory=dict)
     windows_per_image: int = 8
     data: str = "grey"
+    joined_split: str | None = None
     num_windows: int | None = None
     seeds: tuple[int, ...] = (0,)
     ships_weights: bool = False
@@ -95,13 +97,20 @@ RECIPES = {
         fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
     ),
     "pixelcnn-k16": Recipe(
-        purpose="A PixelCNN, whose context is all pixels before.",
+        purpose="A PixelCNN, whose context is all pixels before, trained on all 60,000 images.",
         model="PixelCNN",
-        fit={"steps": 45_000, **PIXELCNN_FIT},
+        arguments={"dropout": 0.1},
+        fit={"steps": 90_000, **PIXELCNN_FIT},
+        joined_split="validation",
         ships_weights=True,
     ),
+    "pixelcnn-k16-short": Recipe(
+        purpose="The same PixelCNN without dropout, with half as many steps.",
+        model="PixelCNN",
+        fit={"steps": 45_000, **PIXELCNN_FIT},
+    ),
     "pixelcnn-k16-wide": Recipe(
-        purpose="A wider PixelCNN, to see what more parameters bring.",
+        purpose="A wider PixelCNN, to see what more parameters bring to pixelcnn-k16-short.",
         model="PixelCNN",
         arguments={"channels": 64},
         fit={"steps": 43_000, **PIXELCNN_FIT},
@@ -121,10 +130,10 @@ RECIPES = {
         ships_weights=True,
     ),
     "pixelcnn-k2": Recipe(
-        purpose="A narrower PixelCNN on digits in black and white, thresholded at 0.5.",
+        purpose="The same PixelCNN on digits in black and white, thresholded at 0.5.",
         model="PixelCNN",
-        arguments={"num_bins": 2, "channels": 32},
-        fit={"steps": 18_000, **PIXELCNN_FIT},
+        arguments={"num_bins": 2, "dropout": 0.1},
+        fit={"steps": 60_000, **PIXELCNN_FIT},
         data="thresholded",
         ships_weights=True,
     ),

@@ -26,7 +26,7 @@ from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
 from pixelar_lib.optimization import PRECISIONS
 from pixelar_lib.training import fit
-from pixelar_lib.zoo import DATA_KINDS, build_model, load_pretrained, load_weights, to_tokens
+from pixelar_lib.zoo import DATA_KINDS, build_model, to_tokens
 
 CHECKPOINTS = Path("checkpoints")
 CHECKPOINT_EVERY = 500  # steps
@@ -86,30 +86,21 @@ def command(name: str, recipe: Recipe) -> str:
 def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     """Train with one seed and evaluate the weights as they ship."""
     generator = torch.Generator().manual_seed(seed)
-    train, validation = (load_mnist(split, "full") for split in ("train", "validation"))
+    train, held_out = training_digits(recipe)
     model, kind = build_model(recipe.model, recipe.arguments), DATA_KINDS[recipe.data]
-    learner, inputs, held_out = model, train.images, validation.images[:HELD_OUT_LOOKS]
-    if kind.is_random:
-        learner = Redrawing(model, kind)
-    else:
-        inputs, held_out = (
-            to_tokens(images, model.num_bins, recipe.data).to(torch.uint8)
-            for images in (inputs, held_out)
-        )
+    learner = Redrawing(model, kind) if kind.is_random else model
+    inputs = inputs_for(model, recipe, train)
     if isinstance(model, WindowModel):
         model.windows_per_image = recipe.windows_per_image
     if recipe.num_windows is not None:
         learner, inputs = FixedWindows(model), fixed_windows(model, inputs, recipe, generator)
-    if recipe.start is not None:
-        start_from(model, recipe.start)
     history = fit(
         learner,
         inputs,
         labels_for(model, train),
-        held_out=held_out,
-        held_out_labels=labels_for(model, validation, HELD_OUT_LOOKS),
+        held_out=held_out and inputs_for(model, recipe, held_out),
+        held_out_labels=held_out and labels_for(model, held_out),
         generator=generator,
-        initialize=recipe.start is None,
         checkpoint=checkpoint_of(name, seed),
         checkpoint_every=CHECKPOINT_EVERY,
         **recipe.fit,
@@ -119,35 +110,38 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     curve = asdict(history)
     run = {"seed": seed, "seconds": round(curve.pop("seconds"), 3)}
     run |= {"precision": curve.pop("precision"), "curve": curve}
-    run["validation"] = figures(model, recipe, "validation", "full")
+    if held_out:
+        run["validation"] = figures(model, recipe, "validation", "full")
     run["test"] = figures(model, recipe, "test", "full")
     run["test_bundled"] = figures(model, recipe, "test", "bundled")
     run["test_200"] = figures(model, recipe, "test", "bundled", most=200)
     if model.num_classes is not None:
-        run["validation_accuracy"] = bayes_accuracy(model, recipe, "validation")
+        if held_out:
+            run["validation_accuracy"] = bayes_accuracy(model, recipe, "validation")
         run["test_accuracy"] = bayes_accuracy(model, recipe, "test")
     return model, run
+
+
+def training_digits(recipe: Recipe) -> tuple[Digits, Digits | None]:
+    """Return what is trained on and the few images that are looked at, None if all are joined."""
+    train, validation = (load_mnist(split, "full") for split in ("train", "validation"))
+    if recipe.joined_split is None:
+        few = slice(HELD_OUT_LOOKS)
+        return train, Digits(validation.images[few], validation.labels[few])
+    images = torch.cat([train.images, validation.images])
+    return Digits(images, torch.cat([train.labels, validation.labels])), None
+
+
+def inputs_for(model: PixelModel, recipe: Recipe, digits: Digits) -> torch.Tensor:
+    """Return what `fit` gets of digits: their tokens, or images that it draws tokens from."""
+    if DATA_KINDS[recipe.data].is_random:
+        return digits.images
+    return to_tokens(digits.images, model.num_bins, recipe.data).to(torch.uint8)
 
 
 def labels_for(model: PixelModel, digits: Digits, most: int | None = None) -> torch.Tensor | None:
     """Return the labels of (the first) digits for a conditional model, None for another."""
     return None if model.num_classes is None else digits.labels[:most]
-
-
-def start_from(model: PixelModel, name: str) -> None:
-    """Give a model the weights of a shipped one of the same class.
-
-    What that one lacks, such as labels, begins at 0. Where it has more tokens, those of the model
-    begin as the ones nearest to them between paper and full ink.
-    """
-    start = load_pretrained(name)
-    nearest = torch.linspace(0, start.num_bins - 1, model.num_bins).round().long()
-    state, given = model.state_dict(), start.state_dict()
-    for key, value in state.items():
-        found = given.get(key, torch.zeros_like(value))
-        fits = found.shape == value.shape
-        state[key] = found if fits else found[nearest]
-    load_weights(model, state, name)
 
 
 def checkpoint_of(name: str, seed: int) -> Path:

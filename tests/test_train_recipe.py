@@ -18,6 +18,7 @@ from pixelar_lib.classification import label_nll
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN
 from pixelar_lib.quantization import quantize
+from pixelar_lib.training import fit
 
 
 def test_record_and_weights_are_written_and_the_checkpoint_is_gone(tmp_path, monkeypatch, capsys):
@@ -82,28 +83,21 @@ def test_killed_training_resumes_to_the_same_record_and_weights(
         assert (resumed / weights).read_bytes() == (assets / weights).read_bytes()
 
 
-def test_a_conditional_model_goes_on_from_one_without_labels(tmp_path):
-    start, model = tiny_recipes.start_model("tiny-grey"), tiny_recipes.start_model("tiny-labels")
-    with pytest.MonkeyPatch.context() as patch:
-        tiny_recipes.arrange(patch, tmp_path)
-        train.start_from(model, "tiny-grey")
-    tokens = zoo.to_tokens(tiny_recipes.few_digits("test").images, 16)
-    labels = tiny_recipes.few_digits("test").labels
-    without, given = evaluate(start, tokens), evaluate(model, tokens, labels)
-    assert given.nats_per_pixel == pytest.approx(without.nats_per_pixel, rel=1e-9)
+def test_joined_images_are_trained_on_and_nothing_is_held_out(tmp_path, monkeypatch):
+    split = {name: tiny_recipes.few_digits(name).images for name in ("train", "validation")}
+    seen = []
 
+    def watched(model, inputs, *arguments, **options):
+        seen.append((len(inputs), options["held_out"]))
+        assert torch.equal(inputs, quantize(torch.cat([*split.values()]), 16))
+        return fit(model, inputs, *arguments, **options)
 
-def test_two_tones_begin_as_paper_and_full_ink():
-    start = tiny_recipes.start_model("tiny-grey")
-    model = tiny_recipes.start_model("tiny-two-tones")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "load_pretrained", tiny_recipes.start_model)
-        train.start_from(model, "tiny-grey")
-    tokens = quantize(tiny_recipes.few_digits("test").images[:2], 2)
-    with torch.no_grad():
-        sixteen, two = start(15 * tokens).softmax(dim=1), model(tokens).softmax(dim=1)
-    paper_and_ink = sixteen[:, [0, 15]] / sixteen[:, [0, 15]].sum(dim=1, keepdim=True)
-    torch.testing.assert_close(two, paper_and_ink)
+    monkeypatch.setattr(train, "fit", watched)
+    record, _ = run(monkeypatch, tmp_path, "tiny-joined")
+    assert seen == [(40, None)]
+    (only,) = record["runs"]
+    assert "validation" not in only and only["test"]["num_images"] == 20
+    assert only["curve"]["held_out_loss"] == []
 
 
 def test_labels_reach_the_training_and_the_figures(tmp_path, monkeypatch):

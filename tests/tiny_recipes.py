@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-import torch
 
 from experiments import train
 from experiments.recipes import Recipe
@@ -30,22 +29,15 @@ RECIPES = {
         fit=FIT,
         data="binarized",
     ),
-    "tiny-grey": Recipe("A test.", model="PixelCNN", arguments={**NARROW}, fit=FIT),
+    "tiny-joined": Recipe(
+        "A test.", model="PixelCNN", arguments={**NARROW}, fit=FIT, joined_split="validation"
+    ),
     "tiny-labels": Recipe(
         "A test.",
         model="PixelCNN",
         arguments={**NARROW, "num_classes": 10, "dropout": 0.25},
-        start="tiny-grey",
         fit=FIT,
         ships_weights=True,
-    ),
-    "tiny-two-tones": Recipe(
-        "A test.",
-        model="PixelCNN",
-        arguments={"num_bins": 2, **NARROW},
-        start="tiny-grey",
-        fit=FIT,
-        data="thresholded",
     ),
     "tiny-few-labels": Recipe("A test.", arguments={**SMALL, "num_classes": 3}, fit=FIT),
     "tiny-windows": Recipe(
@@ -69,20 +61,12 @@ def double_model(*arguments):
     return zoo.build_model(*arguments).double()
 
 
-def start_model(name):
-    """Build the model that a tiny recipe goes on from, the same each time."""
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        return double_model(RECIPES[name].model, RECIPES[name].arguments)
-
-
 def arrange(patch, folder):
     """Let `experiments.train` use the tiny recipes and write below `folder`."""
     (folder / "assets").mkdir(parents=True, exist_ok=True)
     patch.setattr(train, "RECIPES", RECIPES)
     patch.setattr(train, "load_mnist", few_digits)
     patch.setattr(train, "build_model", double_model)
-    patch.setattr(train, "load_pretrained", start_model)
     patch.setattr(train, "CHECKPOINTS", folder / "checkpoints")
     patch.setattr(train, "CHECKPOINT_EVERY", 3)
     patch.setattr("experiments.assets.ASSETS", folder / "assets")
