@@ -37,7 +37,8 @@ def test_summary_counts_answers_and_lists_mistakes():
 
 
 def test_bayes_writes_what_the_model_says(written, monkeypatch):
-    model = tiny_recipes.start_model("tiny-labels")
+    recipe = tiny_recipes.RECIPES["tiny-labels"]
+    model = tiny_recipes.double_model(recipe.model, recipe.arguments)
     monkeypatch.setattr(zoo, "load_pretrained", lambda name: model)
     monkeypatch.setattr(zoo, "info", lambda name: {"num_bins": 16, "data": "grey"})
     bayes.main()
