@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 from book._ext import addresses, figures, light_pages
 from pixelar_lib import plotting
@@ -212,3 +213,15 @@ def test_charts_are_told_from_pictures_by_what_they_note():
 @pytest.mark.parametrize("other", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0"])
 def test_what_notes_nothing_is_no_chart(other):
     assert figures.png_notes(other) == {} and not figures.is_chart(other)
+
+
+def test_pictures_say_their_size_and_wait_but_for_the_first():
+    files = dict.fromkeys(
+        ["a.png", "b.png"], png(plotting.image_grid(torch.zeros(1, 28, 28), "a", 1))
+    )
+    html = '<img alt="x" src="a.png"><p><img width="9" src="b.png" /></p><img alt="" src="c.svg">'
+    width, height = Image.open(io.BytesIO(files["a.png"])).size
+    assert light_pages.patient(html, files.__getitem__) == (
+        f'<img width="{width}" height="{height}" alt="x" src="a.png">'
+        '<p><img loading="lazy" width="9" src="b.png" /></p><img alt="" src="c.svg">'
+    )

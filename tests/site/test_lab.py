@@ -63,6 +63,16 @@ def test_a_picture_is_there_before_any_weights(browser, served):
         page.wait_for_function(f"{BOARD}.numDrawn === {28 * 28}")
 
 
+def test_a_lab_far_below_loads_nothing(browser, served):
+    context = browser.new_context(viewport={"width": 390, "height": 600})
+    page = context.new_page()
+    page.goto(served + "notebooks/06_sampling.html", wait_until="load")
+    page.wait_for_timeout(500)
+    assert page.evaluate("PixelLab.Board") is None
+    lab(page, "")
+    context.close()
+
+
 def test_it_steps_pauses_and_begins_again(browser, served):
     with opened(browser, served + PAGE, served) as (page, watch):
         part = lab(page)

@@ -61,12 +61,14 @@
     const places = [...document.querySelectorAll(".pixel-lab")];
     if (places.length === 0) return;
     const timers = new Map();
-    const scripts = Promise.all(FILES.map((file) => loadScript(`${file}.js`)));
+    let scripts = null; // loaded when the first place comes near
     const observer = new IntersectionObserver(
       (entries) => {
         for (const { target, isIntersecting } of entries) {
           clearTimeout(timers.get(target));
-          if (isIntersecting) timers.set(target, setTimeout(come, MOMENT, target));
+          if (!isIntersecting) continue;
+          scripts ??= Promise.all(FILES.map((file) => loadScript(`${file}.js`)));
+          timers.set(target, setTimeout(come, MOMENT, target));
         }
       },
       { rootMargin: "200px" },
