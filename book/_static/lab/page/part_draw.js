@@ -12,6 +12,7 @@
     "Arrow keys point at a pixel. The space bar puts a dot of ink there, or erases where erasing " +
     "is chosen. Enter lets the model draw around it.";
   const WAIT = 300; // milliseconds until a change is written into the address
+  const LOOK = 400; // milliseconds for which bars stay while pixels go by
   let numManuals = 0;
 
   /** One board with all its controls. */
@@ -39,7 +40,7 @@
         onState: (state) => this.say(state),
       });
       this.board.shown = shown;
-      Object.assign(this, { hand, stroke: null, last: -1, writing: 0 });
+      Object.assign(this, { hand, stroke: null, last: -1, writing: 0, barsShown: -LOOK });
       this.playButton = button("Pause", () => this.board.toggle());
       this.panelNode = this.panel(settings);
       place.replaceChildren(this.left(), this.panelNode);
@@ -184,14 +185,26 @@
 
     showPixel() {
       const { board } = this;
-      const pixel = board.here < 0 ? board.numDrawn - 1 : board.here; // or the one just drawn
-      this.bars.show(board.distributions[pixel] ?? null, board.tokenAt(pixel));
       this.words.textContent = board.inWords();
+      if (board.here >= 0) this.showBars(board.here);
+      else if (board.numDrawn > 0 && !this.isTooSoon()) this.showBars(board.numDrawn - 1);
+    }
+
+    showBars(pixel) {
+      const { board } = this;
+      this.barsShown = performance.now();
+      this.bars.show(board.distributions[pixel] ?? null, board.tokenAt(pixel));
+    }
+
+    /** @returns {boolean} whether bars would change faster than one can look at them */
+    isTooSoon() {
+      return this.board.player.isPlaying && performance.now() - this.barsShown < LOOK;
     }
 
     say(text) {
       this.playButton.textContent = this.board?.player.isPlaying ? "Pause" : "Play";
       if (this.status.textContent !== text) this.status.textContent = text;
+      if (this.board && !this.board.player.isPlaying) this.showPixel(); // the last one drawn
     }
 
     // What one does
@@ -228,12 +241,10 @@
 
     /** Moves the square by an arrow key, paints by the space bar, finishes by Enter. */
     press(event) {
-      const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -SIDE, ArrowDown: SIDE };
       const { here } = this.board;
-      if (event.key in moves) {
-        const next = here < 0 ? 0 : here + moves[event.key];
-        if (next >= 0 && next < NUM_PIXELS) this.board.point(next);
-      } else if (event.key === " ") {
+      const next = lab.pixelByKey(here, event.key);
+      if (next !== null) this.board.point(next);
+      else if (event.key === " ") {
         this.stroke = this.hand === "erase" ? "erase" : "draw";
         this.paint(Math.max(here, 0));
         Object.assign(this, { stroke: null, last: -1 });

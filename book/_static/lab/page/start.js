@@ -10,7 +10,7 @@
   ];
   const PAGE = [
     ...["address", "dom", "bars", "picture", "stored", "player", "board", "curve"],
-    ...["part_draw", "part_compare", "part_tones", "part_train"],
+    ...["part_draw", "part_compare", "part_tones", "part_train", "part_sight"],
   ];
   const MOMENT = 300; // milliseconds: who scrolls past a lab need not load its weights
   const FILES = [...ENGINE, "stored/pixelcnn-k16", ...PAGE.map((name) => `page/${name}`)];
@@ -82,7 +82,8 @@
 
   /** Puts the part of the lab in place that the page asks for; if it fails, the picture stays. */
   function mount(place) {
-    const parts = { compare: lab.ComparePart, tones: lab.TonesPart, train: lab.TrainPart };
+    const { ComparePart: compare, SightPart: sight, TonesPart: tones, TrainPart: train } = lab;
+    const parts = { compare, sight, tones, train };
     const Part = parts[place.dataset.part] ?? lab.DrawPart;
     const still = [...place.childNodes];
     try {
