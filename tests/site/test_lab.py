@@ -254,7 +254,7 @@ def test_it_is_played_on_every_screen(browser, root, width, theme):
         stroke(page, part, 8, (6, 10))
         wait_for_state(page, part, "Complete.")
         assert 10 < page.evaluate(known) < drawn
-        page.wait_for_function("location.hash.includes('known')")
+        page.wait_for_function(f"location.hash === '#' + PixelLab.writeAddress({BOARD}.settings)")
         left = page.evaluate(known)
         page.reload()
         part = lab(page)

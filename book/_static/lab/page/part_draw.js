@@ -2,7 +2,7 @@
 // Watch it draw, point at any pixel, or draw a part and let the model finish it.
 {
   const lab = (globalThis.PixelLab ??= {});
-  const { button, choice, element, named, numberField, radios, slider } = lab;
+  const { button, choice, element, named, nextButton, numberField, radios, slider } = lab;
   const SIDE = 28;
   const NUM_PIXELS = SIDE * SIDE;
   const BRUSH = [[0, 0, 15], [-1, 0, 9], [1, 0, 9], [0, -1, 9], [0, 1, 9]]; // rows, columns, token
@@ -43,6 +43,7 @@
       Object.assign(this, { hand, stroke: null, last: -1, writing: 0, barsShown: -LOOK });
       this.playButton = button("Pause", () => this.board.toggle());
       this.panelNode = this.panel(settings);
+      place.classList.add("lab-draw");
       place.replaceChildren(this.left(), this.panelNode);
       this.takeInHand(hand);
       this.listen();
@@ -66,7 +67,7 @@
         button("One row", () => board.step(SIDE)),
         button("Draw again", () => board.restart()),
       ];
-      const hands = radios("Mouse or finger", Object.entries(HANDS), this.hand, (hand) =>
+      const hands = radios("Pointer", Object.entries(HANDS), this.hand, (hand) =>
         this.takeInHand(hand),
       );
       this.digit = this.realDigit();
@@ -119,7 +120,7 @@
     }
 
     seedRow() {
-      const next = button("Next seed", () => {
+      const next = nextButton(() => {
         this.seed.value = (this.board.settings.seed + 1) % 2 ** 32;
         this.change({ seed: Number(this.seed.value) });
       });
