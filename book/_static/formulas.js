@@ -1,15 +1,13 @@
-// Formulas: the text is seen before they are set, a few at a time, so that the page answers
+// Formulas: the text is seen before they are set, one at a time, so that the page answers
 // meanwhile; and the keyboard scrolls one wider than the page.
 {
-  const PIECE = 4; // formulas in a piece of work: a slow phone sets one in 10 milliseconds
   const frame = () => new Promise(requestAnimationFrame);
   const breath = () => new Promise((resolve) => setTimeout(resolve));
 
   /** Sets all formulas of the page, from its top to its end. */
   async function setFormulas() {
-    const formulas = [...document.querySelectorAll(".math")];
-    while (formulas.length > 0) {
-      await window.MathJax.typesetPromise(formulas.splice(0, PIECE));
+    for (const formula of document.querySelectorAll(".math")) {
+      await window.MathJax.typesetPromise([formula]);
       await breath();
     }
   }

@@ -15,6 +15,12 @@ PAGES = [
     if 'class="pixel-lab"' in (SITE / name).read_text(encoding="utf8")
 ]
 TOKENS = f"{BOARD}.drawing.tokens"
+SMALLEST = """() => {
+    const targets = ".pixel-lab :is(button, select, input:not([type=radio]), .lab-radios label)";
+    const sizes = [...document.querySelectorAll(targets)].filter((e) => e.checkVisibility())
+        .map((e) => e.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height));
+    return Math.min(...sizes);
+}"""
 STORED = "PixelLab.stored['pixelcnn-k16'].tokens"
 
 
@@ -58,9 +64,28 @@ def test_the_live_model_draws_what_is_stored(browser, root):
 
 
 def test_a_picture_is_there_before_any_weights(browser, served):
-    with opened(browser, served + PAGE, served) as (page, _):
+    with opened(browser, served + "book/glossary.html", served) as (page, watch):
+        page.route("**/weights/*", lambda route: route.abort())
+        watch.requests.clear()
+        page.goto(served + PAGE)
         lab(page)
         page.wait_for_function(f"{BOARD}.numDrawn === {28 * 28}")
+        assert watch.transferred() < 500_000
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+def test_a_visitor_sees_a_digit_grow_at_once(browser, served, size):
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    page.goto(served + "book/index.html")
+    canvas = page.locator(".pixel-lab canvas")
+    canvas.wait_for(timeout=10_000)
+    box = canvas.bounding_box()
+    assert box["y"] + box["height"] < height
+    assert 0 <= page.evaluate(f"{BOARD}.numDrawn") < 784
+    page.wait_for_function(f"{BOARD}.numDrawn > 392", timeout=10_000)
+    context.close()
 
 
 def test_a_lab_far_below_loads_nothing(browser, served):
@@ -158,7 +183,7 @@ def test_addresses_that_make_no_sense_break_nothing(browser, served, address):
 def test_settings_come_from_the_address_and_go_there(browser, served):
     with opened(browser, f"{served}{PAGE}#seed=5&temperature=0.5", served) as (page, _):
         part = lab(page)
-        assert part.get_by_label("Seed").input_value() == "5"
+        assert part.get_by_label("Seed", exact=True).input_value() == "5"
         part.get_by_role("button", name="Next seed").click()
         page.wait_for_function("location.hash === '#seed=6&temperature=0.5'")
 
@@ -372,4 +397,5 @@ def test_every_state_fits_its_screen_and_is_accessible(browser, served, axe, wid
         part.locator("canvas").press("ArrowDown")
         lab(page, "[data-part=train]").get_by_role("button", name="Train").click()
         page.wait_for_function("PixelLab.parts.find(part => part.curve).curve.points.length > 0")
+        assert page.evaluate(SMALLEST) >= 24
         assert look_complaints(page, axe) == ([], [])

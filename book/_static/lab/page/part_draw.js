@@ -5,7 +5,6 @@
   const { button, choice, element, named, nextButton, numberField, radios, slider } = lab;
   const SIDE = 28;
   const NUM_PIXELS = SIDE * SIDE;
-  const BRUSH = [[0, 0, 15], [-1, 0, 9], [1, 0, 9], [0, -1, 9], [0, 1, 9]]; // rows, columns, token
   const EMPTY = () => new Int16Array(NUM_PIXELS).fill(lab.UNKNOWN);
   const HANDS = { point: "inspect", draw: "draw", erase: "erase" };
   const MANUAL =
@@ -32,13 +31,12 @@
       this.words = element("p", { className: "lab-words" });
       this.status = element("p", { className: "lab-status", role: "status" });
       this.spoken = element("p", { className: "lab-spoken", role: "status" });
-      this.copyBox = element("textarea", { hidden: true, readOnly: true, rows: 5 });
-      this.copyBox.setAttribute("aria-label", "Text to copy");
       this.bars = new lab.Bars(element("div", { className: "lab-bars" }), 16);
       this.board = new lab.Board("Picture", settings, {
         onChange: () => this.showPixel(),
         onState: (state) => this.say(state),
       });
+      this.sharing = new lab.Sharing(this.board, (text) => this.say(text));
       this.board.shown = shown;
       Object.assign(this, { hand, stroke: null, last: -1, writing: 0, barsShown: -LOOK });
       this.playButton = button("Pause", () => this.board.toggle());
@@ -82,9 +80,9 @@
         this.spoken,
         ...this.wanted({
           digit: named("Start from", this.digit),
-          save: element("div", { className: "lab-buttons" }, ...this.savers()),
+          save: element("div", { className: "lab-buttons" }, this.eraser(), ...this.sharing.buttons()),
         }),
-        this.copyBox,
+        this.sharing.box,
       );
     }
 
@@ -162,22 +160,11 @@
       });
     }
 
-    savers() {
-      return [
-        button("Erase my strokes", () => {
-          this.digit.value = "";
-          this.change({ known: EMPTY() });
-        }),
-        button("Save the picture", () => this.save()),
-        button("Copy the link", () => this.copy(this.link(), "The link is copied.")),
-        button("Copy the Python", () => this.copy(this.board.inPython(), "The Python is copied.")),
-      ];
-    }
-
-    /** @returns {string} an address that draws this picture */
-    link() {
-      const said = lab.writeAddress(this.board.settings);
-      return said ? `${lab.PAGE}#${said}` : lab.PAGE;
+    eraser() {
+      return button("Erase my strokes", () => {
+        this.digit.value = "";
+        this.change({ known: EMPTY() });
+      });
     }
 
     showLabel(model) {
@@ -266,27 +253,11 @@
     /** Paints the line from where the stroke was to a pixel. */
     paint(pixel) {
       const { board } = this;
-      const known = board.settings.known.slice();
       const from = this.last < 0 ? pixel : this.last;
-      const [y0, x0, y1, x1] = [from, pixel].flatMap((p) => [Math.floor(p / SIDE), p % SIDE]);
-      const steps = Math.max(Math.abs(y1 - y0), Math.abs(x1 - x0), 1);
-      for (let i = 0; i <= steps; i++) {
-        const [row, column] = [y0 + ((y1 - y0) * i) / steps, x0 + ((x1 - x0) * i) / steps];
-        this.dab(known, Math.round(row), Math.round(column));
-      }
+      const known = lab.painted(board.settings.known, from, pixel, this.stroke === "erase");
       this.last = pixel;
       board.settings = { ...board.settings, known };
       board.clear();
-    }
-
-    /** Puts the brush down at one place. */
-    dab(known, row, column) {
-      for (const [down, right, token] of BRUSH) {
-        const [y, x] = [row + down, column + right];
-        if (y < 0 || y >= SIDE || x < 0 || x >= SIDE) continue;
-        const place = SIDE * y + x;
-        known[place] = this.stroke === "erase" ? lab.UNKNOWN : Math.max(known[place], token);
-      }
     }
 
     /** Ends a stroke: the model draws around what is there. */
@@ -321,24 +292,6 @@
       this.panelNode = fresh;
       this.digit.value = "";
       this.board.change(settings);
-    }
-
-    save() {
-      const link = element("a", { download: `seed-${this.board.settings.seed}.png` });
-      link.href = this.board.asPng();
-      link.click();
-    }
-
-    async copy(text, done) {
-      this.copyBox.hidden = true;
-      try {
-        await navigator.clipboard.writeText(text);
-        this.say(done);
-      } catch {
-        Object.assign(this.copyBox, { hidden: false, value: text });
-        this.copyBox.select();
-        this.say("This browser does not let a page copy. Copy the text below.");
-      }
     }
   }
 

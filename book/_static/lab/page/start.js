@@ -9,7 +9,7 @@
     ...["windows", "gradients", "adam", "train", "evaluation"],
   ];
   const PAGE = [
-    ...["address", "dom", "bars", "picture", "stored", "player", "board", "curve"],
+    ...["address", "dom", "bars", "picture", "brush", "stored", "player", "board", "sharing", "curve"],
     ...["part_draw", "part_compare", "part_tones", "part_train", "part_sight"],
   ];
   const MOMENT = 300; // milliseconds: who scrolls past a lab need not load its weights
