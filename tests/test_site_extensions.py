@@ -2,12 +2,14 @@
 
 import io
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
-from book._ext import addresses, figures, light_pages
+from book._ext import addresses, figures, lab, light_pages
 from pixelar_lib import plotting
 from pixelar_lib.static_explorer import png
 
@@ -212,3 +214,30 @@ def test_charts_are_told_from_pictures_by_what_they_note():
 @pytest.mark.parametrize("other", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0"])
 def test_what_notes_nothing_is_no_chart(other):
     assert figures.png_notes(other) == {} and not figures.is_chart(other)
+
+
+def test_pictures_say_their_size_and_wait_but_for_the_first():
+    files = dict.fromkeys(
+        ["a.png", "b.png"], png(plotting.image_grid(torch.zeros(1, 28, 28), "a", 1))
+    )
+    html = '<img alt="x" src="a.png"><p><img width="9" src="b.png" /></p><img alt="" src="c.svg">'
+    width, height = Image.open(io.BytesIO(files["a.png"])).size
+    assert light_pages.patient(html, files.__getitem__) == (
+        f'<img width="{width}" height="{height}" alt="x" src="a.png">'
+        '<p><img loading="lazy" width="9" src="b.png" /></p><img alt="" src="c.svg">'
+    )
+
+
+def test_places_of_the_lab_hold_a_still_picture():
+    html = '<div class="pixel-lab" data-part="tones"><p>Not here.</p></div><p>Text.</p>'
+    page = lab.with_stills(html, lambda name: f"../_static/{name}")
+    assert '<div class="pixel-lab" data-part="tones"><figure><img src="../_static/lab' in page
+    assert "in 256, 16, 8, 4, 3 and 2 tones.</figcaption></figure></div><p>Text.</p>" in page
+    assert "Not here" not in page
+    other = '<div class="pixel-lab" data-address>\n<figure>its own</figure></div>'
+    assert lab.with_stills(other, str) == other
+    assert "drawn.png" in lab.with_stills(
+        '<div class="pixel-lab" data-controls="model"></div>', str
+    )
+    for name, *_ in lab.STILLS.values():
+        assert (Path(lab.__file__).parent.parent / "_static" / name).is_file()

@@ -4,11 +4,14 @@ The theme brings 2000 icons as a script of 1.5 MB and as fonts, the formulas' pa
 MathJax, 24 MB. Their files are joined or left out here; none is changed.
 """
 
+import itertools
 import posixpath
 import re
 import shutil
+import struct
 from base64 import b64decode
 from hashlib import sha256
+from pathlib import Path
 
 UNUSED = [
     "scripts/*.map",
@@ -42,6 +45,7 @@ THEME_CSS = [
     "_static/styles/pydata-sphinx-theme.css",
 ]  # its template adds them
 EMBEDDED = re.compile(r'(?<=src=")data:image/png;base64,([^"]+)')
+PICTURE = re.compile(r'<img [^>]*?src="([^":]+\.png)"[^>]*>')
 MATHJAX = {"load": ["input/tex", "output/chtml", "a11y/assistive-mml"]}
 
 
@@ -90,6 +94,25 @@ def extract_pictures(app, doctree, docname):
             node[0] = type(node[0])(extracted(node.astext(), save))
 
 
+def patient(html, read):
+    """Return HTML whose pictures say how large they are and wait until they are nearly in view.
+
+    The first one does not wait: it may be what a reader sees first.
+
+    Args:
+        html: The text of a page.
+        read: Function that returns the bytes of a picture, given its address on the page.
+    """
+    later = itertools.chain([""], itertools.repeat(' loading="lazy"'))
+
+    def add(match):
+        width, height = struct.unpack_from(">II", read(match[1]), 16)  # the PNG's own words
+        size = "" if " width=" in match[0] else f' width="{width}" height="{height}"'
+        return match[0].replace("<img", f"<img{size}{next(later)}", 1)
+
+    return PICTURE.sub(add, html)
+
+
 def lighten_page(app, pagename, templatename, context, doctree):
     """Let all scripts wait but those that the search needs at once, and note the stylesheets."""
     app.styles |= dict.fromkeys(sheet.filename for sheet in context["css_files"])
@@ -110,8 +133,14 @@ def lighten(outdir, styles):
 
 def finish(app, exception):
     """Lighten a book that was built."""
-    if exception is None:
-        lighten(app.outdir, app.styles)
+    if exception is not None:
+        return
+    lighten(app.outdir, app.styles)
+    for page in Path(app.outdir).rglob("*.html"):
+        html = page.read_text(encoding="utf8")
+        page.write_text(
+            patient(html, lambda name, at=page.parent: (at / name).read_bytes()), "utf8"
+        )
 
 
 def setup(app):

@@ -53,5 +53,24 @@
     return table;
   }
 
-  Object.assign(lab, { OUTSIDE, raster, neighbourhood, positions });
+  /**
+   * @param {Context} context
+   * @param {number} row - of the pixel that is predicted
+   * @param {number} column
+   * @param {number} [height] - H
+   * @param {number} [width] - W
+   * @returns {Uint8Array} (H W,) 1 where a pixel lies in the window
+   */
+  function windowField(context, row, column, height = 28, width = 28) {
+    lab.checkInteger("the row", row, 0, height - 1);
+    lab.checkInteger("the column", column, 0, width - 1);
+    const field = new Uint8Array(height * width);
+    const length = context.offsets.length;
+    const from = (row * width + column) * length;
+    const window = positions(context, height, width).subarray(from, from + length);
+    for (const place of window) if (place !== OUTSIDE) field[place] = 1;
+    return field;
+  }
+
+  Object.assign(lab, { OUTSIDE, raster, neighbourhood, positions, windowField });
 }

@@ -97,14 +97,7 @@
      * @returns {Uint8Array} (H W,) 1 where a pixel lies in the window of (row, column)
      */
     receptiveField(row, column, height = 28, width = 28) {
-      lab.checkInteger("the row", row, 0, height - 1);
-      lab.checkInteger("the column", column, 0, width - 1);
-      const field = new Uint8Array(height * width);
-      const length = this.context.offsets.length;
-      const from = (row * width + column) * length;
-      const window = lab.positions(this.context, height, width).subarray(from, from + length);
-      for (const place of window) if (place !== lab.OUTSIDE) field[place] = 1;
-      return field;
+      return lab.windowField(this.context, row, column, height, width);
     }
   }
 

@@ -71,7 +71,8 @@
         ...times,
         ...levels,
         svgElement("polyline", { points, class: "lab-line" }),
-        svgElement("text", title, "seconds of training (nats per pixel, other digits)"),
+        svgElement("text", title, "seconds of training"),
+        svgElement("text", { x: 0, y: 10 }, "nats per pixel, on digits held out"),
       );
     }
   }

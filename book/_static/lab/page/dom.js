@@ -30,6 +30,13 @@
     return element("button", { type: "button", textContent: text, onclick: () => act() });
   }
 
+  /** @returns {HTMLButtonElement} for the next seed; it stands beside the seed's field */
+  function nextButton(act) {
+    const made = button("Next", act);
+    made.setAttribute("aria-label", "Next seed");
+    return made;
+  }
+
   /** @returns {HTMLSelectElement} of [key, text] pairs; `act` gets the key that was chosen */
   function choice(options, value, act = () => {}) {
     const made = element("select", { onchange: () => act(made.value) });
@@ -73,5 +80,5 @@
     return element("fieldset", { className: "lab-radios" }, legend, ...buttons);
   }
 
-  Object.assign(lab, { button, choice, element, named, numberField, radios, slider });
+  Object.assign(lab, { button, choice, element, named, nextButton, numberField, radios, slider });
 }

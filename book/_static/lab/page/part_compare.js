@@ -2,7 +2,7 @@
 // Two boards with the same random numbers side by side.
 {
   const lab = (globalThis.PixelLab ??= {});
-  const { button, choice, element, named, numberField, slider } = lab;
+  const { button, choice, element, named, nextButton, numberField, slider } = lab;
   const SIDES = ["Left", "Right"];
 
   /** Two models, or one at two temperatures, under the same seed. */
@@ -31,7 +31,7 @@
           "div",
           { className: "lab-row" },
           named("Seed", this.seed),
-          button("Next seed", () => this.begin((this.boards[0].settings.seed + 1) % 2 ** 32)),
+          nextButton(() => this.begin((this.boards[0].settings.seed + 1) % 2 ** 32)),
           this.playButton,
           button("One row", () => this.boards.forEach((board) => board.step(28))),
           this.status,

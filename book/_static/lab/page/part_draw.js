@@ -2,16 +2,16 @@
 // Watch it draw, point at any pixel, or draw a part and let the model finish it.
 {
   const lab = (globalThis.PixelLab ??= {});
-  const { button, choice, element, named, numberField, radios, slider } = lab;
+  const { button, choice, element, named, nextButton, numberField, radios, slider } = lab;
   const SIDE = 28;
   const NUM_PIXELS = SIDE * SIDE;
-  const BRUSH = [[0, 0, 15], [-1, 0, 9], [1, 0, 9], [0, -1, 9], [0, 1, 9]]; // rows, columns, token
   const EMPTY = () => new Int16Array(NUM_PIXELS).fill(lab.UNKNOWN);
   const HANDS = { point: "inspect", draw: "draw", erase: "erase" };
   const MANUAL =
     "Arrow keys point at a pixel. The space bar puts a dot of ink there, or erases where erasing " +
     "is chosen. Enter lets the model draw around it.";
   const WAIT = 300; // milliseconds until a change is written into the address
+  const LOOK = 400; // milliseconds for which bars stay while pixels go by
   let numManuals = 0;
 
   /** One board with all its controls. */
@@ -31,17 +31,17 @@
       this.words = element("p", { className: "lab-words" });
       this.status = element("p", { className: "lab-status", role: "status" });
       this.spoken = element("p", { className: "lab-spoken", role: "status" });
-      this.copyBox = element("textarea", { hidden: true, readOnly: true, rows: 5 });
-      this.copyBox.setAttribute("aria-label", "Text to copy");
       this.bars = new lab.Bars(element("div", { className: "lab-bars" }), 16);
       this.board = new lab.Board("Picture", settings, {
         onChange: () => this.showPixel(),
         onState: (state) => this.say(state),
       });
+      this.sharing = new lab.Sharing(this.board, (text) => this.say(text));
       this.board.shown = shown;
-      Object.assign(this, { hand, stroke: null, last: -1, writing: 0 });
+      Object.assign(this, { hand, stroke: null, last: -1, writing: 0, barsShown: -LOOK });
       this.playButton = button("Pause", () => this.board.toggle());
       this.panelNode = this.panel(settings);
+      place.classList.add("lab-draw");
       place.replaceChildren(this.left(), this.panelNode);
       this.takeInHand(hand);
       this.listen();
@@ -65,7 +65,7 @@
         button("One row", () => board.step(SIDE)),
         button("Draw again", () => board.restart()),
       ];
-      const hands = radios("Mouse or finger", Object.entries(HANDS), this.hand, (hand) =>
+      const hands = radios("Pointer", Object.entries(HANDS), this.hand, (hand) =>
         this.takeInHand(hand),
       );
       this.digit = this.realDigit();
@@ -80,9 +80,9 @@
         this.spoken,
         ...this.wanted({
           digit: named("Start from", this.digit),
-          save: element("div", { className: "lab-buttons" }, ...this.savers()),
+          save: element("div", { className: "lab-buttons" }, this.eraser(), ...this.sharing.buttons()),
         }),
-        this.copyBox,
+        this.sharing.box,
       );
     }
 
@@ -118,7 +118,7 @@
     }
 
     seedRow() {
-      const next = button("Next seed", () => {
+      const next = nextButton(() => {
         this.seed.value = (this.board.settings.seed + 1) % 2 ** 32;
         this.change({ seed: Number(this.seed.value) });
       });
@@ -160,22 +160,11 @@
       });
     }
 
-    savers() {
-      return [
-        button("Erase my strokes", () => {
-          this.digit.value = "";
-          this.change({ known: EMPTY() });
-        }),
-        button("Save the picture", () => this.save()),
-        button("Copy the link", () => this.copy(this.link(), "The link is copied.")),
-        button("Copy the Python", () => this.copy(this.board.inPython(), "The Python is copied.")),
-      ];
-    }
-
-    /** @returns {string} an address that draws this picture */
-    link() {
-      const said = lab.writeAddress(this.board.settings);
-      return said ? `${lab.PAGE}#${said}` : lab.PAGE;
+    eraser() {
+      return button("Erase my strokes", () => {
+        this.digit.value = "";
+        this.change({ known: EMPTY() });
+      });
     }
 
     showLabel(model) {
@@ -184,14 +173,26 @@
 
     showPixel() {
       const { board } = this;
-      const pixel = board.here < 0 ? board.numDrawn - 1 : board.here; // or the one just drawn
-      this.bars.show(board.distributions[pixel] ?? null, board.tokenAt(pixel));
       this.words.textContent = board.inWords();
+      if (board.here >= 0) this.showBars(board.here);
+      else if (board.numDrawn > 0 && !this.isTooSoon()) this.showBars(board.numDrawn - 1);
+    }
+
+    showBars(pixel) {
+      const { board } = this;
+      this.barsShown = performance.now();
+      this.bars.show(board.distributions[pixel] ?? null, board.tokenAt(pixel));
+    }
+
+    /** @returns {boolean} whether bars would change faster than one can look at them */
+    isTooSoon() {
+      return this.board.player.isPlaying && performance.now() - this.barsShown < LOOK;
     }
 
     say(text) {
       this.playButton.textContent = this.board?.player.isPlaying ? "Pause" : "Play";
       if (this.status.textContent !== text) this.status.textContent = text;
+      if (this.board && !this.board.player.isPlaying) this.showPixel(); // the last one drawn
     }
 
     // What one does
@@ -228,12 +229,10 @@
 
     /** Moves the square by an arrow key, paints by the space bar, finishes by Enter. */
     press(event) {
-      const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -SIDE, ArrowDown: SIDE };
       const { here } = this.board;
-      if (event.key in moves) {
-        const next = here < 0 ? 0 : here + moves[event.key];
-        if (next >= 0 && next < NUM_PIXELS) this.board.point(next);
-      } else if (event.key === " ") {
+      const next = lab.pixelByKey(here, event.key);
+      if (next !== null) this.board.point(next);
+      else if (event.key === " ") {
         this.stroke = this.hand === "erase" ? "erase" : "draw";
         this.paint(Math.max(here, 0));
         Object.assign(this, { stroke: null, last: -1 });
@@ -254,27 +253,11 @@
     /** Paints the line from where the stroke was to a pixel. */
     paint(pixel) {
       const { board } = this;
-      const known = board.settings.known.slice();
       const from = this.last < 0 ? pixel : this.last;
-      const [y0, x0, y1, x1] = [from, pixel].flatMap((p) => [Math.floor(p / SIDE), p % SIDE]);
-      const steps = Math.max(Math.abs(y1 - y0), Math.abs(x1 - x0), 1);
-      for (let i = 0; i <= steps; i++) {
-        const [row, column] = [y0 + ((y1 - y0) * i) / steps, x0 + ((x1 - x0) * i) / steps];
-        this.dab(known, Math.round(row), Math.round(column));
-      }
+      const known = lab.painted(board.settings.known, from, pixel, this.stroke === "erase");
       this.last = pixel;
       board.settings = { ...board.settings, known };
       board.clear();
-    }
-
-    /** Puts the brush down at one place. */
-    dab(known, row, column) {
-      for (const [down, right, token] of BRUSH) {
-        const [y, x] = [row + down, column + right];
-        if (y < 0 || y >= SIDE || x < 0 || x >= SIDE) continue;
-        const place = SIDE * y + x;
-        known[place] = this.stroke === "erase" ? lab.UNKNOWN : Math.max(known[place], token);
-      }
     }
 
     /** Ends a stroke: the model draws around what is there. */
@@ -309,24 +292,6 @@
       this.panelNode = fresh;
       this.digit.value = "";
       this.board.change(settings);
-    }
-
-    save() {
-      const link = element("a", { download: `seed-${this.board.settings.seed}.png` });
-      link.href = this.board.asPng();
-      link.click();
-    }
-
-    async copy(text, done) {
-      this.copyBox.hidden = true;
-      try {
-        await navigator.clipboard.writeText(text);
-        this.say(done);
-      } catch {
-        Object.assign(this.copyBox, { hidden: false, value: text });
-        this.copyBox.select();
-        this.say("This browser does not let a page copy. Copy the text below.");
-      }
     }
   }
 

@@ -5,22 +5,24 @@
   const { element, named, slider } = lab;
   const NUM_PIXELS = 28 * 28;
 
-  /** Two pictures: a digit as it is, and in K tones. */
+  /** Three pictures: a digit as it is, in K tones, and what is lost. */
   class TonesPart {
     /** @param {HTMLElement} place - holds a still picture, which this replaces */
     constructor(place) {
-      [this.before, this.after] = ["256 grey levels", "fewer tones"].map((name) => {
+      const names = ["256 grey levels", "fewer tones", "what is lost"];
+      [this.before, this.after, this.lost] = names.map((name) => {
         const canvas = element("canvas", { className: "lab-canvas", "aria-label": name });
         canvas.setAttribute("role", "img");
         return new lab.Picture(canvas);
       });
       this.words = element("p", { className: "lab-words" });
-      this.caption = element("span");
+      [this.caption, this.lostCaption] = [element("span"), element("span")];
       Object.assign(this, { digit: 7, numBins: 4 });
-      place.classList.add("lab-compare");
+      place.classList.add("lab-compare", "lab-three");
       place.replaceChildren(
         element("div", { className: "lab-left" }, this.before.canvas, "256 grey levels"),
         element("div", { className: "lab-left" }, this.after.canvas, this.caption),
+        element("div", { className: "lab-left" }, this.lost.canvas, this.lostCaption),
         element(
           "div",
           { className: "lab-panel" },
@@ -46,7 +48,10 @@
       const error = Math.sqrt(real.reduce((sum, x, i) => sum + (x - found[i]) ** 2, 0) / NUM_PIXELS);
       this.before.show(real, { seen: null, here: -1 });
       this.after.show(found, { seen: null, here: -1 });
-      this.caption.textContent = `${this.numBins} tones`;
+      const lost = real.map((x, i) => Math.min(Math.abs(x - found[i]) * this.numBins, 1));
+      this.lost.show(lost, { seen: null, here: -1 }); // too faint as it is; white is a whole bin
+      this.caption.textContent = `${this.numBins} tones, ${new Set(tokens).size} of them in use`;
+      this.lostCaption.textContent = `lost, × ${this.numBins}`;
       this.words.textContent =
         `With ${this.numBins} tones, the typical error of a pixel is ${(100 * error).toFixed(1)}% of ` +
         "the range from black to white (root mean square).";

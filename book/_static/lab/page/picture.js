@@ -4,6 +4,7 @@
   const lab = (globalThis.PixelLab ??= {});
   const SIDE = 28;
   const CELL = 16; // canvas pixels a side; the page scales them
+  const ARROWS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -SIDE, ArrowDown: SIDE };
   const INK = { seen: "rgba(230, 159, 0, 0.75)", here: "#56b4e9" };
 
   /** Shows 28 x 28 shades, dots on some pixels, and a square on one. */
@@ -66,5 +67,16 @@
     }
   }
 
-  lab.Picture = Picture;
+  /**
+   * @param {number} pixel - flat index, or -1: none yet
+   * @param {string} key - as keyboard events name it
+   * @returns {?number} the pixel that an arrow key leads to; null for another key
+   */
+  function pixelByKey(pixel, key) {
+    if (!Object.hasOwn(ARROWS, key)) return null;
+    const next = pixel < 0 ? 0 : pixel + ARROWS[key];
+    return next >= 0 && next < SIDE * SIDE ? next : pixel;
+  }
+
+  Object.assign(lab, { Picture, pixelByKey });
 }

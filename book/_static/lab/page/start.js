@@ -9,8 +9,8 @@
     ...["windows", "gradients", "adam", "train", "evaluation"],
   ];
   const PAGE = [
-    ...["address", "dom", "bars", "picture", "stored", "player", "board", "curve"],
-    ...["part_draw", "part_compare", "part_tones", "part_train"],
+    ...["address", "dom", "bars", "picture", "brush", "stored", "player", "board", "sharing", "curve"],
+    ...["part_draw", "part_compare", "part_tones", "part_train", "part_sight"],
   ];
   const MOMENT = 300; // milliseconds: who scrolls past a lab need not load its weights
   const FILES = [...ENGINE, "stored/pixelcnn-k16", ...PAGE.map((name) => `page/${name}`)];
@@ -61,12 +61,14 @@
     const places = [...document.querySelectorAll(".pixel-lab")];
     if (places.length === 0) return;
     const timers = new Map();
-    const scripts = Promise.all(FILES.map((file) => loadScript(`${file}.js`)));
+    let scripts = null; // loaded when the first place comes near
     const observer = new IntersectionObserver(
       (entries) => {
         for (const { target, isIntersecting } of entries) {
           clearTimeout(timers.get(target));
-          if (isIntersecting) timers.set(target, setTimeout(come, MOMENT, target));
+          if (!isIntersecting) continue;
+          scripts ??= Promise.all(FILES.map((file) => loadScript(`${file}.js`)));
+          timers.set(target, setTimeout(come, MOMENT, target));
         }
       },
       { rootMargin: "200px" },
@@ -80,7 +82,8 @@
 
   /** Puts the part of the lab in place that the page asks for; if it fails, the picture stays. */
   function mount(place) {
-    const parts = { compare: lab.ComparePart, tones: lab.TonesPart, train: lab.TrainPart };
+    const { ComparePart: compare, SightPart: sight, TonesPart: tones, TrainPart: train } = lab;
+    const parts = { compare, sight, tones, train };
     const Part = parts[place.dataset.part] ?? lab.DrawPart;
     const still = [...place.childNodes];
     try {
