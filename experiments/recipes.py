@@ -97,20 +97,20 @@ RECIPES = {
         fit={"steps": 30_000, "learning_rate": 4e-3, "warmup_steps": 400},
     ),
     "pixelcnn-k16": Recipe(
-        purpose="A PixelCNN, whose context is all pixels before, trained on all 60,000 images.",
+        purpose="A PixelCNN, whose context is all pixels before.",
+        model="PixelCNN",
+        fit={"steps": 45_000, **PIXELCNN_FIT},
+        ships_weights=True,
+    ),
+    "pixelcnn-k16-long": Recipe(
+        purpose="The same for twice as long, with dropout, and on all 60,000 images.",
         model="PixelCNN",
         arguments={"dropout": 0.1},
         fit={"steps": 90_000, **PIXELCNN_FIT},
         joined_split="validation",
-        ships_weights=True,
-    ),
-    "pixelcnn-k16-short": Recipe(
-        purpose="The same PixelCNN without dropout, with half as many steps.",
-        model="PixelCNN",
-        fit={"steps": 45_000, **PIXELCNN_FIT},
     ),
     "pixelcnn-k16-wide": Recipe(
-        purpose="A wider PixelCNN, to see what more parameters bring to pixelcnn-k16-short.",
+        purpose="A wider PixelCNN, to see what more parameters bring.",
         model="PixelCNN",
         arguments={"channels": 64},
         fit={"steps": 43_000, **PIXELCNN_FIT},
