@@ -136,4 +136,10 @@ RECIPES = {
         data="binarized",
         ships_weights=True,
     ),
+    "rnn-k16": Recipe(
+        purpose="One LSTM cell that reads the picture in raster order.",
+        model="RasterLSTM",
+        fit={"steps": 36_000, **PIXELCNN_FIT, "learning_rate": 6e-3},
+        ships_weights=True,
+    ),
 }
