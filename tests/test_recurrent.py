@@ -6,7 +6,7 @@ from models_under_test import all_images, build, pixel_probabilities, some_token
 from torch import nn
 
 from pixelar_lib.models import DiagonalBiLSTM, RasterLSTM, base, diagonal_bilstm, evaluating
-from pixelar_lib.models.diagonal_bilstm import skew, unskew
+from pixelar_lib.models.diagonals import by_diagonals, skew, unskew
 from pixelar_lib.models.raster_lstm import LONGEST, RasterMemory
 from pixelar_lib.sampling import sample
 
@@ -42,12 +42,18 @@ def test_unskew_takes_only_what_lies_in_the_picture():
     assert torch.equal(unskew(skewed), expected)
 
 
+def test_places_are_computed_diagonal_by_diagonal():
+    order, lengths = by_diagonals(2, 3)
+    assert order.tolist() == [0, 1, 3, 2, 4, 5]  # 0 1 2 above 3 4 5
+    assert lengths == [1, 2, 2, 1]
+
+
 @pytest.mark.parametrize(("size", "steps"), [((28, 28), 55), ((3, 3), 5), ((2, 6), 7)])
 def test_a_layer_takes_one_step_for_each_diagonal(monkeypatch, size, steps):
     places, advance_cells = [], diagonal_bilstm.advance_cells
 
     def watched(gates, *others):
-        places.append(gates.shape[1])  # rows on the diagonal
+        places.append(gates.shape[2])  # of this diagonal, (2, N, places, 4 M)
         return advance_cells(gates, *others)
 
     monkeypatch.setattr(diagonal_bilstm, "advance_cells", watched)

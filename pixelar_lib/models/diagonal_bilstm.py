@@ -11,35 +11,11 @@ from torch import nn
 
 from pixelar_lib.models.base import PixelModel
 from pixelar_lib.models.causal_conv import PixelBefore, Stem
+from pixelar_lib.models.diagonals import by_diagonals
 from pixelar_lib.models.modules import check_dropout
 from pixelar_lib.models.raster_lstm import lstm_cell
 from pixelar_lib.models.state import State
 from pixelar_lib.quantization import check_count
-
-
-def skew(pictures: torch.Tensor) -> torch.Tensor:
-    """Shift row i to the right by i places, so that a diagonal becomes a column.
-
-        a b c        a b c . .
-        d e f   ->   . d e f .
-        g h i        . . g h i
-
-    Args:
-        pictures: (N, H, W, C).
-
-    Returns:
-        (N, H, H + W - 1, C), zeros where the drawing has dots.
-    """
-    height, width = pictures.shape[1:3]
-    rows = F.pad(pictures, (0, 0, 0, height)).flatten(1, 2)  # each row, then H zeros
-    return rows[:, : height * (height + width - 1)].unflatten(1, (height, height + width - 1))
-
-
-def unskew(skewed: torch.Tensor) -> torch.Tensor:
-    """Undo `skew`: (N, H, H + W - 1, C) into (N, H, W, C)."""
-    height, steps = skewed.shape[1:3]
-    rows = F.pad(skewed.flatten(1, 2), (0, 0, 0, height)).unflatten(1, (height, steps + 1))
-    return rows[:, :, : steps + 1 - height]
 
 
 class DiagonalBiLSTM(PixelModel):
@@ -148,23 +124,22 @@ class TwoStreams(nn.Module):
         Returns:
             What the cells show, float (2, N, H, W, M).
         """
-        streams, num_images, height, width, _ = gates.shape
+        height, width, size = gates.shape[2], gates.shape[3], gates.shape[4] // 4
+        order, lengths = by_diagonals(height, width)
+        order = order.to(gates.device)
         weights = torch.stack([self.left.matrix, self.right.matrix])  # (2, 2 M, 4 M)
-        diagonals = skew(gates.flatten(0, 1)).unflatten(0, (streams, num_images))
-        diagonals = diagonals.permute(3, 0, 2, 1, 4).contiguous().unbind()  # (2, H, N, 4 M) each
-        shown = kept = gates.new_zeros(streams, 0, num_images, gates.shape[-1] // 4)
+        diagonals = gates.flatten(2, 3).index_select(2, order).split(lengths, dim=2)
+        shown = kept = gates.new_zeros(*gates.shape[:2], 0, size)  # (2, N, no place yet, M)
         found = []
-        for step, diagonal in enumerate(diagonals):
-            first, last = max(0, step - width + 1), min(step + 1, height)  # its rows
-            # of the diagonal before, and zeros outside: rows first - 1 to last
-            margin = (0, 0, 0, 0, int(step < width), int(step < height))
+        for step, diagonal in enumerate(diagonals):  # (2, N, places, 4 M)
+            # outside the picture are zeros: above its first row, and left of its first column
+            margin = (0, 0, int(step < width), int(step < height))
             shown, kept = F.pad(shown, margin), F.pad(kept, margin)
-            shown, kept = advance_cells(
-                diagonal[:, first:last], shown[:, 1:], shown[:, :-1], kept[:, 1:], weights
-            )
-            found.append(F.pad(shown, (0, 0, 0, 0, first, height - last)))
-        found = torch.stack(found, dim=3)  # (2, H, N, H + W - 1, M)
-        return unskew(found.transpose(1, 2).flatten(0, 1)).unflatten(0, (streams, num_images))
+            beside, above = shown[:, :, 1:], shown[:, :, :-1]
+            shown, kept = advance_cells(diagonal, beside, above, kept[:, :, 1:], weights)
+            found.append(shown)
+        shown = torch.cat(found, dim=2).index_select(2, order.argsort())
+        return shown.unflatten(2, (height, width))
 
     def advance(self, gates: torch.Tensor, state: State) -> tuple[torch.Tensor, torch.Tensor]:
         """Go on by one place: the left stream by a cell, the right one by a row where one ends.
