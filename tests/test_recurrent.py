@@ -5,9 +5,17 @@ import torch
 from models_under_test import all_images, build, pixel_probabilities, some_tokens
 from torch import nn
 
-from pixelar_lib.models import DiagonalBiLSTM, RasterLSTM, base, diagonal_bilstm, evaluating
+from pixelar_lib.models import (
+    DiagonalBiLSTM,
+    PixelModel,
+    RasterLSTM,
+    base,
+    diagonal_bilstm,
+    evaluating,
+)
 from pixelar_lib.models.diagonals import by_diagonals, skew, unskew
 from pixelar_lib.models.raster_lstm import LONGEST, RasterMemory
+from pixelar_lib.models.state import can_advance
 from pixelar_lib.sampling import sample
 
 SIZE = (28, 28)
@@ -103,6 +111,13 @@ def test_state_gives_the_logits_of_forward_on_whole_digits(name):
         for pixel in range(784):
             torch.testing.assert_close(logits_of(pixel), expected[..., pixel], rtol=0, atol=1e-4)
             buffer.view(2, -1)[:, pixel] = images.view(2, -1)[:, pixel]
+
+
+@pytest.mark.parametrize("name", [*BOTH, "raster lstm without a stem"])
+def test_they_are_drawn_by_their_state(name):
+    model = build(name)
+    with evaluating(model):
+        assert can_advance(model, PixelModel.forward, SIZE, None)
 
 
 @pytest.mark.parametrize("name", ["conditional raster lstm", "conditional diagonal bilstm"])
