@@ -145,4 +145,30 @@ RECIPES = {
         data="binarized",
         ships_weights=True,
     ),
+    "rnn-k16": Recipe(
+        purpose="One LSTM cell that reads the picture in raster order.",
+        model="RasterLSTM",
+        fit={"steps": 36_000, **PIXELCNN_FIT, "learning_rate": 6e-3},
+        ships_weights=True,
+    ),
+    "diagonal-bilstm-k2": Recipe(
+        purpose="A small Diagonal BiLSTM on digits in black and white, thresholded at 0.5.",
+        model="DiagonalBiLSTM",
+        arguments={"num_bins": 2, "hidden_size": 16, "num_layers": 5},
+        fit={
+            "steps": 4_500,
+            **PIXELCNN_FIT,
+            "warmup_steps": 100,
+            "batch_size": 16,
+            "learning_rate": 8e-3,
+        },
+        data="thresholded",
+    ),
+    "pixelcnn-k2-small": Recipe(
+        purpose="A PixelCNN with as many parameters, trained for about as long beside it.",
+        model="PixelCNN",
+        arguments={"num_bins": 2, "channels": 25},
+        fit={"steps": 30_000, **PIXELCNN_FIT},
+        data="thresholded",
+    ),
 }

@@ -13,7 +13,13 @@ from pixelar_lib.evaluation import (
     UniformBaseline,
     nll,
 )
-from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN, PixelModel
+from pixelar_lib.models import (
+    CategoricalPixelPredictor,
+    DiagonalBiLSTM,
+    PixelCNN,
+    PixelModel,
+    RasterLSTM,
+)
 
 
 class ToyModel(PixelModel):
@@ -60,6 +66,13 @@ MODELS = {
     "pixelcnn": lambda num_bins, size: PixelCNN(num_bins, channels=8),
     "short-sighted pixelcnn": lambda num_bins, size: PixelCNN(num_bins, 8, dilations=(1, 3)),
     "conditional pixelcnn": lambda num_bins, size: PixelCNN(num_bins, 8, num_classes=3),
+    "raster lstm": lambda num_bins, size: RasterLSTM(num_bins, 8, 12),
+    "raster lstm without a stem": lambda num_bins, size: RasterLSTM(num_bins, 8, 12, stem=False),
+    "conditional raster lstm": lambda num_bins, size: RasterLSTM(num_bins, 8, 12, num_classes=3),
+    "diagonal bilstm": lambda num_bins, size: DiagonalBiLSTM(num_bins, 6, num_layers=2),
+    "conditional diagonal bilstm": lambda num_bins, size: DiagonalBiLSTM(
+        num_bins, 6, num_layers=2, num_classes=3
+    ),
     "toy": lambda num_bins, size: ToyModel(num_bins),
     "two convolutions": lambda num_bins, size: TwoConvolutions(num_bins),
     "conditional toy": lambda num_bins, size: ToyModel(num_bins, num_classes=3),

@@ -230,7 +230,13 @@ def test_sample_draws_what_its_trace_holds_however_it_is_drawn(monkeypatch):
 
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("num_images", [1, 5])
-@pytest.mark.parametrize("name", ["post", "pixelcnn", "k-gram", "frequencies", "conditional post"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("post", "pixelcnn", "k-gram", "frequencies", "conditional post"),
+        *("raster lstm", "diagonal bilstm"),
+    ],
+)
 def test_pictures_and_likelihoods_are_the_same_whatever_a_reader_has_set(name, num_images, setting):
     model = build(name, 3, SIZE)
     labels = labels_for(model, num_images)

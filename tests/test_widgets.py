@@ -9,7 +9,7 @@ import torch
 from explorer_page import Page
 from matplotlib.colors import to_hex
 
-from pixelar_lib import static_explorer, widgets
+from pixelar_lib import diagonal_explorer, static_explorer, widgets
 from pixelar_lib.analysis import entropy, quantization_error
 from pixelar_lib.context import neighbourhood, raster
 from pixelar_lib.data import load_mnist
@@ -90,8 +90,12 @@ def some_drawings():
     return torch.linspace(0, 1, 10 * 2 * 3 * 3).view(10, 2, 3, 3)
 
 
+def make_diagonals():
+    return diagonal_explorer.explore_diagonals(DIGIT[8:14, 10:17], 3, 1)
+
+
 each_explorer = pytest.mark.parametrize(
-    "make", [make_bins, make_context, make_temperature, make_label]
+    "make", [make_bins, make_context, make_temperature, make_label, make_diagonals]
 )
 
 
@@ -271,6 +275,35 @@ def test_explore_context_at_every_row_and_column(context, unrendered):
             assert square.get_offsets().tolist() == [[j, i]]
             noun = "pixel" if len(expected) == 1 else "pixels"
             assert axis.get_title() == f"pixel ({i}, {j}) sees {len(expected)} {noun}"
+
+
+# Diagonals
+
+
+def test_explore_diagonals_at_every_step(unrendered):
+    explorer, computed = make_diagonals(), [set(), set()]
+    slider = explorer.sliders["step"]
+    assert (slider.min, slider.value, slider.max) == (1, 5, 12)  # of 6 x 7 places
+    for step in every_value(slider):
+        slider.value = step
+        for number, axis in enumerate(explorer.figure.axes):
+            dots, square = axis.collections
+            assert square.get_offsets().tolist() == [[1, 3]]
+            places = {(row, column) for column, row in dots.get_offsets().tolist()}
+            for row, column in places:  # what a cell reads was computed a step before
+                beside = (row, column + (1 if number else -1))
+                for read in (beside, (row - 1, column)):
+                    assert read in computed[number] or not (0 <= read[1] < 7 and 0 <= read[0] < 6)
+            assert not places & computed[number]
+            computed[number] |= places
+        count = len(places)
+        assert explorer.figure.get_suptitle().startswith(f"Step {step} of 12: {count} place")
+    assert [len(places) for places in computed] == [42, 42]
+
+
+def test_stops_of_the_diagonals_hold_both_steps_of_the_marked_pixel():
+    stops = diagonal_explorer.explore_diagonals(DIGIT, 13, 17)._stops["step"]
+    assert {1, 31, 24, 55} <= {*stops} and len(stops) < 25
 
 
 # Temperature

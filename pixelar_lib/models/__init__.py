@@ -2,6 +2,7 @@
 
 from pixelar_lib.models.base import PixelModel
 from pixelar_lib.models.categorical_mlp import CategoricalPixelPredictor
+from pixelar_lib.models.diagonal_bilstm import DiagonalBiLSTM
 from pixelar_lib.models.modules import (
     batches,
     check_initializable,
@@ -10,13 +11,16 @@ from pixelar_lib.models.modules import (
     training_alone,
 )
 from pixelar_lib.models.pixelcnn import PixelCNN
+from pixelar_lib.models.raster_lstm import RasterLSTM
 from pixelar_lib.models.state import State
 from pixelar_lib.models.window import WindowModel
 
 __all__ = [
     "CategoricalPixelPredictor",
+    "DiagonalBiLSTM",
     "PixelCNN",
     "PixelModel",
+    "RasterLSTM",
     "State",
     "WindowModel",
     "batches",

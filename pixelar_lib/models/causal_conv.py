@@ -84,6 +84,17 @@ class Stem(nn.Module):
         return state[self, "found"][state.column] + self.horizontal(embedded, state)
 
 
+class PixelBefore(nn.Module):
+    """A first layer that shows each place the pixel before it in raster order, and no other."""
+
+    def forward(self, embedded: torch.Tensor, state: State | None = None) -> torch.Tensor:
+        """Shift embedded pixels (N, H, W, C) by one place; with a state, they are (N, C)."""
+        if state is not None:
+            return embedded  # it is the pixel before
+        flat = embedded.flatten(1, 2)  # (N, H W, C)
+        return F.pad(flat, (0, 0, 1, -1)).unflatten(1, embedded.shape[1:3])
+
+
 def row_above(state: State, layer: nn.Module, embedded: torch.Tensor) -> torch.Tensor | None:
     """Keep the pixel before, (N, C); where a row begins, return the row above it, (N, 1, W, C)."""
     row = state.setdefault(layer, [embedded] * (state.width - 1))  # zeros: nothing is above
