@@ -13,7 +13,7 @@ from pixelar_lib.evaluation import (
     UniformBaseline,
     nll,
 )
-from pixelar_lib.models import CategoricalPixelPredictor, PixelCNN, PixelModel
+from pixelar_lib.models import CategoricalPixelPredictor, ImageGPT, PixelCNN, PixelModel
 
 
 class ToyModel(PixelModel):
@@ -60,6 +60,17 @@ MODELS = {
     "pixelcnn": lambda num_bins, size: PixelCNN(num_bins, channels=8),
     "short-sighted pixelcnn": lambda num_bins, size: PixelCNN(num_bins, 8, dilations=(1, 3)),
     "conditional pixelcnn": lambda num_bins, size: PixelCNN(num_bins, 8, num_classes=3),
+    "pixelcnn with attention": lambda num_bins, size: PixelCNN(num_bins, 8, attention_heads=2),
+    "short-sighted pixelcnn with attention": lambda num_bins, size: PixelCNN(
+        num_bins, 8, dilations=(1, 3), attention_heads=1
+    ),
+    "imagegpt": lambda num_bins, size: ImageGPT(num_bins, 8, 2, heads=2, image_size=size),
+    "imagegpt with a stem": lambda num_bins, size: ImageGPT(
+        num_bins, 8, 2, heads=4, stem="conv", image_size=size
+    ),
+    "conditional imagegpt": lambda num_bins, size: ImageGPT(
+        num_bins, 8, 1, heads=1, image_size=size, num_classes=3
+    ),
     "toy": lambda num_bins, size: ToyModel(num_bins),
     "two convolutions": lambda num_bins, size: TwoConvolutions(num_bins),
     "conditional toy": lambda num_bins, size: ToyModel(num_bins, num_classes=3),

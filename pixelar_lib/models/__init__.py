@@ -11,10 +11,12 @@ from pixelar_lib.models.modules import (
 )
 from pixelar_lib.models.pixelcnn import PixelCNN
 from pixelar_lib.models.state import State
+from pixelar_lib.models.transformer import ImageGPT
 from pixelar_lib.models.window import WindowModel
 
 __all__ = [
     "CategoricalPixelPredictor",
+    "ImageGPT",
     "PixelCNN",
     "PixelModel",
     "State",
