@@ -26,6 +26,7 @@ MODULE_ORDER = [
         "plotting",
         "static_explorer",
         "widgets",
+        "attention_explorer",
         "exercises",
     ),
 ]

@@ -95,6 +95,25 @@ def test_without_positions_attention_cannot_tell_the_order_of_what_came_before()
     torch.testing.assert_close(*last)
 
 
+@each_gpt
+def test_attention_is_what_each_block_computes_with(name):
+    model, tokens = build(name), some_tokens(2, (4, 5), 3)
+    labels = labels_for(model, 2)
+    found = model.attention(tokens, labels)
+    blocks, heads = len(model.blocks), model.blocks[0].attention.heads
+    assert found.shape == (2, blocks, heads, 20, 20)
+    torch.testing.assert_close(found.sum(dim=-1), torch.ones(2, blocks, heads, 20))
+    x = model.first(model.embed(tokens), labels)
+    for number, block in enumerate(model.blocks):
+        assert torch.equal(found[:, number], block.attention.weights(block.before_attention(x)))
+        x = block(x)
+
+
+def test_attention_refuses_what_forward_refuses():
+    with pytest.raises(ValueError, match="has no labels"):
+        build("imagegpt").attention(some_tokens(1, (4, 5), 3), torch.tensor([0]))
+
+
 def test_a_size_of_two_numbers_is_rows_and_columns():
     model = ImageGPT(3, 8, 1, heads=2, image_size=(4, 7))
     assert model.rows.num_embeddings == 4 and model.columns.num_embeddings == 7

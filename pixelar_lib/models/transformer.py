@@ -115,6 +115,27 @@ class ImageGPT(PixelModel):
         logits = self.head(self.norm(x))
         return logits.movedim(-1, 1) if state is None else logits
 
+    def attention(self, tokens: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Return where each place looks, in each head of each block.
+
+        Args:
+            tokens: long (N, H, W).
+            labels: long (N,) or None.
+
+        Returns:
+            float (N, blocks, heads, H W, H W): of the place that asks, its shares of all places,
+            which sum to 1. What is told to a place is the pixel before it.
+
+        Raises:
+            TypeError, ValueError: As `forward` does.
+        """
+        self.check_input(tokens, labels)
+        x, found = self.first(self.embed(tokens.long()), labels), []
+        for block in self.blocks:
+            found.append(block.attention.weights(block.before_attention(x)))
+            x = block(x)
+        return torch.stack(found, dim=1)
+
     def first(
         self,
         embedded: torch.Tensor,
