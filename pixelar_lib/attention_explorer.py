@@ -45,5 +45,5 @@ def explore_attention(
 
 
 def _stops(begin: int, size: int) -> list[int]:
-    """Return places at equal distances, and where it begins."""
-    return sorted({begin, *range(0, size, size // 5 + 1)})
+    """Return places at equal distances, the last one, and where it begins."""
+    return sorted({begin, size - 1, *range(0, size, -(-size // 4))})
