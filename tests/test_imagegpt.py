@@ -77,7 +77,10 @@ def test_rows_and_columns_are_told_apart():
     model = build("imagegpt")
     places = model.positions().flatten(0, 1)
     assert len(places.unique(dim=0)) == 20
-    one, other = places.view(4, 5, 8)[1, 3], model.rows.weight[1] + model.columns.weight[3]
+    one, other = (
+        places.view(4, 5, 8)[1, 3],
+        model.positions.rows.weight[1] + model.positions.columns.weight[3],
+    )
     assert torch.equal(one, other)
 
 
@@ -89,8 +92,8 @@ def test_without_positions_attention_cannot_tell_the_order_of_what_came_before()
     last = [model(some)[0, :, 1, 2] for some in (tokens, mixed)]
     assert not torch.allclose(*last, atol=1e-5)
     with torch.no_grad():
-        model.rows.weight.zero_()
-        model.columns.weight.zero_()
+        model.positions.rows.weight.zero_()
+        model.positions.columns.weight.zero_()
     last = [model(some)[0, :, 1, 2] for some in (tokens, mixed)]
     torch.testing.assert_close(*last)
 
@@ -116,7 +119,7 @@ def test_attention_refuses_what_forward_refuses():
 
 def test_a_size_of_two_numbers_is_rows_and_columns():
     model = ImageGPT(3, 8, 1, heads=2, image_size=(4, 7))
-    assert model.rows.num_embeddings == 4 and model.columns.num_embeddings == 7
+    assert model.positions().shape == (4, 7, 8)
     assert sample(model, 2).shape == (2, 4, 7)
 
 

@@ -220,6 +220,12 @@ NAMES = ["first", "second", "third", "fourth"]
 HEIGHTS = {name: [1.0 + place, 2.0, 3.0] for place, name in enumerate(NAMES)}
 
 
+def test_lines_may_have_places_of_their_own():
+    x = {"a": [1, 2], "b": [3, 5, 7]}
+    figure = plotting.line_chart(x, {"a": [1.0, 2.0], "b": [3.0, 4.0, 5.0]}, "lines", "x", "y")
+    assert [line.get_xdata().tolist() for line in figure.axes[0].lines] == [*x.values()]
+
+
 def test_line_chart_holds_the_data():
     figure = plotting.line_chart([1, 2, 4], HEIGHTS, "lines", "bins K", "loss (nats)")
     (axis,) = figure.axes

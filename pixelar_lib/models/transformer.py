@@ -36,6 +36,27 @@ class Shift(nn.Module):
         return torch.cat([start, flat[:, :-1]], dim=1).view_as(embedded)
 
 
+class Positions(nn.Module):
+    """Tells each place where it is: a vector of its row plus one of its column."""
+
+    def __init__(self, image_size: tuple[int, int], channels: int) -> None:
+        """Build it with random vectors of C = `channels` numbers, for images of (H, W)."""
+        super().__init__()
+        self.rows, self.columns = (nn.Embedding(size, channels) for size in image_size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw short vectors: long ones would drown at first what else a place is told."""
+        for table in (self.rows, self.columns):
+            nn.init.normal_(table.weight, std=0.1)
+
+    def forward(self, state: State | None = None) -> torch.Tensor:
+        """Return a vector for each place, (H, W, C); with a state, of the next one, (C,)."""
+        if state is None:
+            return self.rows.weight[:, None] + self.columns.weight
+        return self.rows.weight[state.row] + self.columns.weight[state.column]
+
+
 STEMS = ("shift", "conv")  # what a place is told at first
 
 
@@ -87,7 +108,7 @@ class ImageGPT(PixelModel):
             raise ValueError(f"stem {stem!r} does not exist; choose one of {STEMS}.")
         self.stem = stem
         self.embedding = nn.Embedding(self.num_bins, channels)
-        self.rows, self.columns = (nn.Embedding(n, channels) for n in self.image_size)
+        self.positions = Positions(self.image_size, channels)
         self.shift = Shift(channels)
         self.conv = Stem(channels) if stem == "conv" else None
         self.blocks = nn.ModuleList(
@@ -150,12 +171,3 @@ class ImageGPT(PixelModel):
             return x
         told = self.label_vectors(labels)  # (N, C)
         return x + (told[:, None, None] if state is None else told)
-
-    def positions(self, state: State | None = None) -> torch.Tensor:
-        """Return a vector for each place, (H, W, C): of its row plus of its column.
-
-        With a state: of the next place, (C,).
-        """
-        if state is None:
-            return self.rows.weight[:, None] + self.columns.weight
-        return self.rows.weight[state.row] + self.columns.weight[state.column]
