@@ -25,10 +25,10 @@ RECORD = "records/measurements/attention_budget.json"
 LOOKS, HELD_OUT, NUM_VALIDATION = 8, 200, 2_000
 
 TRIALS = [
-    Trial("ImageGPT, plain", 2_000, gpt(48, 2, 2, "shift")),
-    Trial("ImageGPT, a convolution first", 1_900, gpt(48, 2, 2)),
-    Trial("PixelCNN", 4_400, model="PixelCNN"),
-    Trial("PixelCNN, one block of attention", 2_000, {"attention_heads": 2}, model="PixelCNN"),
+    Trial("ImageGPT, plain", 1_050, gpt(64, 2, 2, "shift")),
+    Trial("ImageGPT, a convolution first", 1_000, gpt(64, 2, 2)),
+    Trial("PixelCNN", 2_600, model="PixelCNN"),
+    Trial("PixelCNN, one block of attention", 1_150, {"attention_heads": 2}, model="PixelCNN"),
 ]
 
 
