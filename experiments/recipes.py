@@ -117,7 +117,7 @@ RECIPES = {
         purpose="A small ImageGPT with a convolution first: attention over all pixels before.",
         model="ImageGPT",
         arguments={"channels": 64, "num_blocks": 2, "heads": 2, "stem": "conv"},
-        fit={"steps": 25_000, **PIXELCNN_FIT},
+        fit={"steps": 19_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
     "pixelcnn-k256": Recipe(
