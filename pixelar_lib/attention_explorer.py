@@ -46,4 +46,4 @@ def explore_attention(
 
 def _stops(begin: int, size: int) -> list[int]:
     """Return places at equal distances, the last one, and where it begins."""
-    return sorted({begin, size - 1, *range(0, size, -(-size // 4))})
+    return sorted({begin, size - 1, *range(0, size, -(-size // 3))})

@@ -308,8 +308,8 @@ def test_explore_attention_at_every_row_and_column(unrendered):
 def test_stops_of_the_attention_are_where_it_begins_and_a_few_more():
     shares = torch.eye(784)[None]
     explorer = attention_explorer.explore_attention(DIGIT, shares, ["a head"], 13, 17)
-    assert explorer._stops["row"] == [0, 7, 13, 14, 21, 27]
-    assert explorer._stops["column"] == [0, 7, 14, 17, 21, 27]
+    assert explorer._stops["row"] == [0, 10, 13, 20, 27]
+    assert explorer._stops["column"] == [0, 10, 17, 20, 27]
 
 
 # Temperature
