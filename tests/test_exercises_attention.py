@@ -45,7 +45,7 @@ def test_shares(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda q, k: shares(q, k, scale=False), "square root of D"),
+        (lambda q, k: shares(q, k, scale=False), "square root of d"),
         (lambda q, k: shares(q, k, fill=0.0), "later ones"),
         (lambda q, k: (q @ k.t() / 2).softmax(dim=1), "later ones"),
         (lambda q, k: shares(q, k, diagonal=0), "the first place"),
@@ -106,7 +106,7 @@ def test_step_that_asks_before_it_writes():
 
 
 def test_step_that_does_not_scale():
-    assert_hint(check_step(lambda *given: step(*given, scale=False)), "square root of D")
+    assert_hint(check_step(lambda *given: step(*given, scale=False)), "square root of d")
 
 
 def test_step_that_keeps_the_picture_before():

@@ -25,7 +25,7 @@ def check_shares(shares: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -
     """Check a function that computes the shares of causal attention.
 
     Args:
-        shares: Takes queries and keys, float (P, D); returns (P, P), rows of the place that asks.
+        shares: Takes queries and keys, float (P, d); returns (P, P), rows of the place that asks.
     """
     query, key = 3 * _some(PLACES, SIZE), _some(PLACES, SIZE, seed=1)
     found, right = torch.as_tensor(shares(query, key)).float(), _shares(query, key)
@@ -50,12 +50,12 @@ def check_shares(shares: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -
     unscaled = _shares(query * SIZE**0.5, key)
     expect(
         not torch.allclose(found, unscaled, atol=1e-4),
-        "Divide the scores by the square root of D. Long vectors have large products, and the "
+        "Divide the scores by the square root of d. Long vectors have large products, and the "
         "softmax would put nearly everything on one place.",
     )
     expect(
         torch.allclose(found, right, atol=1e-4),
-        "The shares are not those of q · k / √D. Which of the two asks? Rows belong to queries.",
+        "The shares are not those of q · k / √d. Which of the two asks? Rows belong to queries.",
     )
     return "Products, the mask, the softmax: each place looks at itself and at what came before."
 
@@ -66,7 +66,7 @@ def check_step(step: Callable) -> str:
 
     Args:
         step: Takes a cache (a dictionary, empty at first), and query, key and value of the next
-            place, float (D,); returns the mean of all values so far by the shares, (D,).
+            place, float (d,); returns the mean of all values so far by the shares, (d,).
     """
     for picture, seed in (("first", 0), ("second", 3)):  # one after the other
         query, key, value = (_some(PLACES, SIZE, seed=seed + part) for part in range(3))
@@ -95,7 +95,7 @@ def _expect_answer(found, query, key, value, place) -> None:
     for wrong, hint in (
         (alone, "the answer is the value of that place alone. Keep what came before."),
         (others, "its own key and value are missing. Write them first, then ask."),
-        (unscaled, "the scores are not divided by the square root of D."),
+        (unscaled, "the scores are not divided by the square root of d."),
     ):
         expect(not torch.allclose(found, wrong, atol=1e-5), f"{case} {hint}")
 
