@@ -22,7 +22,7 @@ from experiments.provenance import git_commit, machine
 from pixelar_lib.context import raster, targets, windows
 from pixelar_lib.data import load_mnist, missing_files
 from pixelar_lib.evaluation import evaluate
-from pixelar_lib.models import CategoricalPixelPredictor, PixelModel, evaluating
+from pixelar_lib.models import CategoricalPixelPredictor, evaluating
 from pixelar_lib.quantization import quantize
 from pixelar_lib.runtime import write_atomically
 from pixelar_lib.sampling import sample
@@ -35,7 +35,9 @@ EPOCHS = 15
 # Chosen on the validation images: ends well below the loss of the reference.
 FAST_FIT = {"steps": 200, "learning_rate": 4e-3, "warmup_steps": 20}
 NUM_DRAWN = 1024
-BATCH = 64  # images that the PixelCNN draws at once
+BATCH = 64  # images that a model with a state draws at once
+WITH_STATE = ("pixelcnn-k16", "transformer-k16")  # what is kept: activations; keys and values
+FORWARDS = 4  # pixels that are drawn without the state; each takes as long as any other
 SQUARE = 2048  # rows and columns of the largest matrices that are multiplied
 PRODUCTS = 1_000_000_000  # multiplications in one timing of a matrix product
 
@@ -104,7 +106,8 @@ def rows(tokens: dict, epochs: int) -> Iterator[dict]:
             repeats=15,
         )
     yield evaluating_all(trained, test)
-    yield drawing_with_pixelcnn()
+    for name in WITH_STATE:
+        yield drawing_with_state(name)
 
 
 def in_turn(
@@ -205,20 +208,19 @@ def evaluating_all(model: CategoricalPixelPredictor, test: torch.Tensor) -> dict
     return {**row, "nats_per_pixel": figures}
 
 
-def drawing_with_pixelcnn() -> dict:
-    """Time a pixel of a batch: by a forward pass over the whole images, and by the cache."""
-    model = load_pretrained("pixelcnn-k16")
+def drawing_with_state(name: str) -> dict:
+    """Time a pixel of a batch: by a forward pass over whole images, and by the model's state."""
+    model = load_pretrained(name)
     tokens = torch.zeros(BATCH, 28, 28, dtype=torch.long)
 
     def forward_for_each_pixel():
         with evaluating(model):
-            logits_of = PixelModel.incremental_logits(model, tokens)
-            for pixel in range(8):
-                logits_of(pixel)
+            for column in range(FORWARDS):
+                model(tokens)[:, :, 0, column].softmax(dim=1)
 
-    name = f"drawing a pixel of {BATCH} images, PixelCNN"
+    work = f"drawing a pixel of {BATCH} images, {name}"
     sides = forward_for_each_pixel, lambda: sample(model, BATCH)
-    return in_turn(name, *sides, repeats=3, units=(8, 784))
+    return in_turn(work, *sides, repeats=3, units=(FORWARDS, 784))
 
 
 def products() -> dict:

@@ -122,6 +122,13 @@ RECIPES = {
         fit={"steps": 75_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
+    "transformer-k16": Recipe(
+        purpose="A small ImageGPT with a convolution first: attention over all pixels before.",
+        model="ImageGPT",
+        arguments={"channels": 64, "num_blocks": 2, "heads": 2, "stem": "conv"},
+        fit={"steps": 19_000, **PIXELCNN_FIT},
+        ships_weights=True,
+    ),
     "pixelcnn-k256": Recipe(
         purpose="The same PixelCNN on all 256 grey levels.",
         model="PixelCNN",

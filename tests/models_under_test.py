@@ -16,6 +16,7 @@ from pixelar_lib.evaluation import (
 from pixelar_lib.models import (
     CategoricalPixelPredictor,
     DiagonalBiLSTM,
+    ImageGPT,
     PixelCNN,
     PixelModel,
     RasterLSTM,
@@ -72,6 +73,17 @@ MODELS = {
     "diagonal bilstm": lambda num_bins, size: DiagonalBiLSTM(num_bins, 6, num_layers=2),
     "conditional diagonal bilstm": lambda num_bins, size: DiagonalBiLSTM(
         num_bins, 6, num_layers=2, num_classes=3
+    ),
+    "pixelcnn with attention": lambda num_bins, size: PixelCNN(num_bins, 8, attention_heads=2),
+    "short-sighted pixelcnn with attention": lambda num_bins, size: PixelCNN(
+        num_bins, 8, dilations=(1, 3), attention_heads=1
+    ),
+    "imagegpt": lambda num_bins, size: ImageGPT(num_bins, 8, 2, heads=2, image_size=size),
+    "imagegpt with a stem": lambda num_bins, size: ImageGPT(
+        num_bins, 8, 2, heads=4, stem="conv", image_size=size
+    ),
+    "conditional imagegpt": lambda num_bins, size: ImageGPT(
+        num_bins, 8, 1, heads=1, image_size=size, num_classes=3
     ),
     "toy": lambda num_bins, size: ToyModel(num_bins),
     "two convolutions": lambda num_bins, size: TwoConvolutions(num_bins),

@@ -27,6 +27,7 @@ MODULE_ORDER = [
         "static_explorer",
         "widgets",
         "diagonal_explorer",
+        "attention_explorer",
         "exercises",
     ),
 ]

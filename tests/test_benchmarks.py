@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from models_under_test import some_tokens
+from models_under_test import build, some_tokens
 
 from benchmarks import __main__ as bench
 from benchmarks import drawing, memory
@@ -97,15 +97,26 @@ def test_a_small_run_of_everything(monkeypatch):
     assert [row["name"].split(",")[0] for row in rows] == [
         *("cutting 2", "training", "drawing an image", "drawing one image"),
         *("drawing an image", "drawing one image", "evaluating 32 images"),
-        "drawing a pixel of 2 images",
+        *["drawing a pixel of 2 images"] * len(bench.WITH_STATE),
     ]
     assert all(row["ratio"] > 0 for row in rows)
-    figures = rows[-2]["nats_per_pixel"]
+    figures = rows[6]["nats_per_pixel"]
     assert figures["library"] == pytest.approx(figures["reference"], abs=1e-6)
     assert len(rows[1]["losses"]["library"]) == 3
     assert [place for place, row in enumerate(rows) if "share_of_limit" in row] == [4]
     assert rows[4]["share_of_limit"] > 0
     assert all(bench.line(row) for row in rows)
+
+
+def test_a_model_with_a_state_is_timed_against_whole_images(monkeypatch):
+    model, calls = build("imagegpt", 16, (28, 28)), []
+    model.register_forward_pre_hook(lambda model, given: calls.append(tuple(given[0].shape)))
+    monkeypatch.setattr(bench, "BATCH", 2)
+    monkeypatch.setattr(bench, "load_pretrained", lambda name: model)
+    monkeypatch.setattr(bench, "sample", lambda model, batch: calls.append(batch))
+    row = bench.drawing_with_state("a name")
+    assert row["name"] == "drawing a pixel of 2 images, a name" and row["ratio"] > 0
+    assert calls == ([(2, 28, 28)] * bench.FORWARDS + [2]) * 4  # the first pair is not timed
 
 
 def test_memory_of_a_training_is_told_with_its_images():

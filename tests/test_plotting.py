@@ -39,6 +39,7 @@ def draw_each():
         plotting.bar_chart({"bar": [1.0, 2.0]}, ["a", "b"], "title", "x", "y"),
         plotting.heat_maps([grid], ["map"], ["nats"], "title"),
         plotting.context_picture(grid, [grid > 0.5], ["title"], 1, 1),
+        plotting.attention_picture(grid, [grid / grid.sum()], ["title"], 1, 1),
         plotting.reliability_diagram(grid[0], grid[1], "title"),
         plotting.network([("box", "(N, 2)", 0), ("box", "(N, 3)", 9)], "title"),
     ]
@@ -196,11 +197,33 @@ def test_context_picture_marks_what_is_seen_and_what_is_predicted():
         assert axis.get_title() == title
 
 
+def test_attention_picture_has_dots_whose_area_is_the_share():
+    image, shares = torch.rand(3, 4), torch.zeros(2, 3, 4)
+    shares[0, 1, :2] = torch.tensor([0.75, 0.25])
+    shares[1, 0] = torch.tensor([0.999, 0.001, 0, 0])
+    figure = plotting.attention_picture(image, list(shares), ["two", "one"], row=1, column=2)
+    for axis, share, title in zip(figure.axes, shares, ["two", "one"], strict=True):
+        dots, square = axis.collections
+        places = [[column, row] for row, column in (share > 0.01).nonzero().tolist()]
+        assert dots.get_offsets().tolist() == places
+        areas = torch.tensor(dots.get_sizes())
+        torch.testing.assert_close(areas / 600, share[share > 0.01].double(), check_dtype=False)
+        assert square.get_offsets().tolist() == [[2, 1]]
+        assert torch.equal(shown(axis), image)
+        assert axis.get_title() == title
+
+
 # Charts
 
 
 NAMES = ["first", "second", "third", "fourth"]
 HEIGHTS = {name: [1.0 + place, 2.0, 3.0] for place, name in enumerate(NAMES)}
+
+
+def test_lines_may_have_places_of_their_own():
+    x = {"a": [1, 2], "b": [3, 5, 7]}
+    figure = plotting.line_chart(x, {"a": [1.0, 2.0], "b": [3.0, 4.0, 5.0]}, "lines", "x", "y")
+    assert [line.get_xdata().tolist() for line in figure.axes[0].lines] == [*x.values()]
 
 
 def test_line_chart_holds_the_data():

@@ -9,7 +9,7 @@ import torch
 from explorer_page import Page
 from matplotlib.colors import to_hex
 
-from pixelar_lib import diagonal_explorer, static_explorer, widgets
+from pixelar_lib import attention_explorer, diagonal_explorer, static_explorer, widgets
 from pixelar_lib.analysis import entropy, quantization_error
 from pixelar_lib.context import neighbourhood, raster
 from pixelar_lib.data import load_mnist
@@ -94,8 +94,20 @@ def make_diagonals():
     return diagonal_explorer.explore_diagonals(DIGIT[8:14, 10:17], 3, 1)
 
 
+def make_attention():
+    image, names = DIGIT[8:14, 10:17], ["first head", "second head"]
+    return attention_explorer.explore_attention(image, some_shares(), names, 3, 4)
+
+
+def some_shares():
+    """Return the attention of two heads over 6 x 7 places."""
+    scores = torch.linspace(0, 40, 2 * 42 * 42).sin().view(2, 42, 42)
+    return scores.masked_fill(torch.ones(42, 42, dtype=torch.bool).triu(1), -9).softmax(dim=-1)
+
+
 each_explorer = pytest.mark.parametrize(
-    "make", [make_bins, make_context, make_temperature, make_label, make_diagonals]
+    "make",
+    [make_bins, make_context, make_temperature, make_label, make_diagonals, make_attention],
 )
 
 
@@ -304,6 +316,34 @@ def test_explore_diagonals_at_every_step(unrendered):
 def test_stops_of_the_diagonals_hold_both_steps_of_the_marked_pixel():
     stops = diagonal_explorer.explore_diagonals(DIGIT, 13, 17)._stops["step"]
     assert {1, 31, 24, 55} <= {*stops} and len(stops) < 25
+
+
+# Attention
+
+
+def test_explore_attention_at_every_row_and_column(unrendered):
+    explorer, shares = make_attention(), some_shares().view(2, 42, 6, 7)
+    row, column = explorer.sliders["row"], explorer.sliders["column"]
+    assert (row.min, row.value, row.max) == (0, 3, 5)
+    assert (column.min, column.value, column.max) == (0, 4, 6)
+    for i in every_value(row):
+        row.value = i
+        for j in every_value(column):
+            column.value = j
+            for axis, expected in zip(explorer.figure.axes, shares[:, i * 7 + j], strict=True):
+                dots, square = axis.collections
+                areas = torch.zeros(6, 7)
+                for (x, y), area in zip(dots.get_offsets().tolist(), dots.get_sizes(), strict=True):
+                    areas[int(y), int(x)] = float(area) / 600
+                torch.testing.assert_close(areas, expected, rtol=0, atol=0.002)
+                assert square.get_offsets().tolist() == [[j, i]]
+
+
+def test_stops_of_the_attention_are_where_it_begins_and_a_few_more():
+    shares = torch.eye(784)[None]
+    explorer = attention_explorer.explore_attention(DIGIT, shares, ["a head"], 13, 17)
+    assert explorer._stops["row"] == [0, 10, 13, 20, 27]
+    assert explorer._stops["column"] == [0, 10, 17, 20, 27]
 
 
 # Temperature

@@ -13,11 +13,13 @@ from pixelar_lib.models.modules import (
 from pixelar_lib.models.pixelcnn import PixelCNN
 from pixelar_lib.models.raster_lstm import RasterLSTM
 from pixelar_lib.models.state import State
+from pixelar_lib.models.transformer import ImageGPT
 from pixelar_lib.models.window import WindowModel
 
 __all__ = [
     "CategoricalPixelPredictor",
     "DiagonalBiLSTM",
+    "ImageGPT",
     "PixelCNN",
     "PixelModel",
     "RasterLSTM",

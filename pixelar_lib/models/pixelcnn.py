@@ -4,7 +4,8 @@ Sources: van den Oord et al., Pixel Recurrent Neural Networks, 2016 (masked conv
 softmax over the grey levels); van den Oord et al., Conditional Image Generation with PixelCNN
 Decoders, 2016 (two stacks, which leave no blind spot; labels); Salimans et al., PixelCNN++,
 2017 (shifts instead of masks); Ramachandran et al., Fast Generation for Convolutional
-Autoregressive Models, 2017 (what was computed for a pixel is kept).
+Autoregressive Models, 2017 (what was computed for a pixel is kept); Chen et al., PixelSNAIL,
+2018 (attention between convolutions).
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pixelar_lib.context import flat_index
+from pixelar_lib.models.attention import AttentionBlock
 from pixelar_lib.models.base import PixelModel
 from pixelar_lib.models.causal_conv import (
     LEFT,
@@ -47,6 +48,7 @@ class PixelCNN(PixelModel):
 
     Attributes:
         dilations: Distance between the pixels that a block's convolutions see, one a block.
+        middle: Number of blocks before the horizontal stack's attention; None without attention.
     """
 
     eval_batch_size = 32
@@ -58,6 +60,7 @@ class PixelCNN(PixelModel):
         dilations: Sequence[int] = (1, 2, 4, 8, 8, 1),
         num_classes: int | None = None,
         dropout: float = 0.0,
+        attention_heads: int = 0,
     ) -> None:
         """Build the network with random weights.
 
@@ -68,6 +71,7 @@ class PixelCNN(PixelModel):
                 all pixels before it on images of up to 28 x 28.
             num_classes: Number of labels of a conditional model, else None.
             dropout: Share of a block's channels that training sets to 0, from 0 to below 1.
+            attention_heads: Heads, which divide C, of an attention after the middle block; or 0.
 
         Raises:
             TypeError: If a number is not an integer.
@@ -90,6 +94,10 @@ class PixelCNN(PixelModel):
             nn.ReLU(),
             nn.Linear(2 * channels, self.num_bins),
         )
+        self.middle = None
+        if check_count("attention_heads", attention_heads, least=0):
+            self.middle = (check_count("the number of dilations", len(dilations)) + 1) // 2
+            self.attention = AttentionBlock(channels, attention_heads, dropout)
         self.to(memory_format=torch.channels_last)  # what convolutions on a CPU are fastest with
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -166,17 +174,21 @@ class PixelCNN(PixelModel):
         """
         first, *others = found
         horizontal = self.horizontal(pixels, state) + first
-        for block, told in zip(self.blocks, others, strict=True):
+        for number, (block, told) in enumerate(zip(self.blocks, others, strict=True), 1):
             horizontal = block.look_left(horizontal, told, state)
+            if number == self.middle:
+                horizontal = self.attention(horizontal, state)
         return self.head(horizontal)
 
     def receptive_field(self, row: int, column: int, height: int, width: int) -> torch.Tensor:
         """Return which pixels a prediction may depend on, as `PixelModel.receptive_field`."""
-        flat_index(row, column, height, width)
+        before = super().receptive_field(row, column, height, width)
         horizontal = torch.zeros(height, width, dtype=torch.bool, device="cpu")
         horizontal[row, column] = True
         vertical = torch.zeros_like(horizontal)
-        for d in reversed(self.dilations):  # from the prediction back: which places count
+        for number, d in reversed([*enumerate(self.dilations, 1)]):  # from the prediction back
+            if number == self.middle:
+                horizontal = horizontal | before
             vertical = _seen_from(vertical | horizontal, (0, -d), (-2 * d, -d, 0, d, 2 * d))
             horizontal = _seen_from(horizontal, (0,), (-2 * d, -d, 0))
         vertical = vertical | horizontal

@@ -7,6 +7,7 @@ from pixelar_lib.plotting.charts import bar_chart, line_chart, reliability_diagr
 from pixelar_lib.plotting.figure import CARD, SCREEN_DPI, WIDTH, Picture
 from pixelar_lib.plotting.network import network
 from pixelar_lib.plotting.pictures import (
+    attention_picture,
     contact_sheet,
     context_picture,
     heat_maps,
@@ -19,6 +20,7 @@ __all__ = [
     "SCREEN_DPI",
     "WIDTH",
     "Picture",
+    "attention_picture",
     "bar_chart",
     "contact_sheet",
     "context_picture",

@@ -12,7 +12,7 @@ BAR_STYLES = [(BLUE, ""), (VERMILION, "///"), (GREEN, "..."), (PURPLE, "xxx")]
 
 @plt.rc_context(CHART)
 def line_chart(
-    x: list[float],
+    x: list[float] | dict[str, list[float]],
     lines: dict[str, list[float]],
     title: str,
     xlabel: str,
@@ -20,21 +20,22 @@ def line_chart(
     levels: dict[str, float] | None = None,
     log_x: bool = False,
 ) -> Picture:
-    """Draw one or more lines over the same x, told apart by colour, dash and marker.
+    """Draw one or more lines, told apart by colour, dash and marker.
 
     Args:
-        x: Places on the horizontal axis.
+        x: Places on the horizontal axis, the same for all lines or by name.
         lines: Heights of each line, by name.
         title: States the finding.
         xlabel: Quantity and unit.
         ylabel: Quantity and unit.
         levels: Horizontal lines to compare with, by name.
-        log_x: Whether the horizontal axis doubles at equal distances.
+        log_x: Whether the horizontal axis doubles at equal distances; the lines share their x.
     """
     figure, axes = new_figure(title, 3.2)
     axis = axes[0, 0]
     for (name, y), (colour, dash, marker) in _told_apart(lines, LINE_STYLES):
-        axis.plot(x, y, color=colour, linestyle=dash, marker=marker, markersize=4, label=name)
+        places = x[name] if isinstance(x, dict) else x
+        axis.plot(places, y, color=colour, linestyle=dash, marker=marker, markersize=4, label=name)
     for name, level in (levels or {}).items():
         axis.axhline(level, color="#666666", linewidth=1, linestyle=(0, (1, 1)))
         place = axis.get_yaxis_transform()  # x in shares of the width, y as in the data

@@ -17,6 +17,9 @@ from pixelar_lib.plotting.figure import (
     wrapped,
 )
 
+LEAST_SHARE = 0.002  # of the attention; a smaller one would be a dot that nobody sees
+WHOLE_SHARE = 600  # area of a dot for all of it, in square points
+
 
 @plt.rc_context(PICTURES)
 def image_grid(
@@ -161,6 +164,36 @@ def context_picture(
         _show_grey(axis, image)
         rows, columns = np.nonzero(mask.numpy())
         axis.scatter(columns, rows, s=8, color=ORANGE, edgecolor="black", linewidth=0.3)
+        axis.scatter([column], [row], s=30, marker="s", facecolor="none", edgecolor=SKY, lw=2)
+        axis.set(title=wrapped(name, WIDTH / 2), xticks=[], yticks=[])
+    return figure
+
+
+@plt.rc_context(PICTURES)
+def attention_picture(
+    image: torch.Tensor,
+    shares: list[torch.Tensor],
+    titles: list[str],
+    row: int,
+    column: int,
+    title: str = "",
+) -> Picture:
+    """Draw where a place looks: the area of a dot is the share that it gets of the attention.
+
+    Args:
+        image: (H, W), uint8 levels or float intensities 0 to 1.
+        shares: float (H, W) for each panel, summing to 1.
+        titles: One for each panel.
+        row: Row of the place that looks.
+        column: Its column.
+        title: States what the panels show together.
+    """
+    figure, axes = new_panels(title, len(shares), height=2.6)
+    for axis, share, name in zip(axes, shares, titles, strict=True):
+        _show_grey(axis, image)
+        rows, columns = np.nonzero((share >= LEAST_SHARE).numpy())
+        areas = WHOLE_SHARE * share[rows, columns].numpy()
+        axis.scatter(columns, rows, s=areas, color=ORANGE, edgecolor="black", linewidth=0.3)
         axis.scatter([column], [row], s=30, marker="s", facecolor="none", edgecolor=SKY, lw=2)
         axis.set(title=wrapped(name, WIDTH / 2), xticks=[], yticks=[])
     return figure
