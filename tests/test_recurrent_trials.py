@@ -27,7 +27,7 @@ def test_the_record_holds_what_each_trial_found(monkeypatch):
     ]
     assert rows[0]["arguments"] == small and rows[0]["fit"]["batch_size"] == 8
     for row in rows:
-        assert row["processor_seconds"] > 0 and 0 < row["validation_bits_per_dim"] < 5
+        assert row["ms_per_step"] > 0 and 0 < row["validation_bits_per_dim"] < 5
 
 
 def test_the_networks_that_are_compared_are_of_a_like_size():
