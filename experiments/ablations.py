@@ -5,7 +5,6 @@ images, and writes records/measurements/ablations.json below pixelar_lib/assets.
 to take about as long as the first variant's; the record says how long each one took.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,10 +14,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from experiments.assets import add_asset
-from experiments.provenance import git_commit, machine
 from experiments.recipes import PIXELCNN_FIT
 from experiments.trainables import Wrapped
+from experiments.trials import measure
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelCNN, PixelModel
@@ -174,20 +172,11 @@ TRIALS = [
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    commit, rows = git_commit(), []
-    for trial in TRIALS:
-        rows.append(run(trial))
-        print(json.dumps(rows[-1]), flush=True)
-    record = {
-        "protocol": "Each trained once on the first 50,000 training images; "
-        f"measured on {NUM_VALIDATION:,} validation images. The standard error is over images.",
-        "rows": rows,
-        "commit": commit,
-        "machine": machine(),
-        "command": "python -m experiments.ablations",
-    }
-    add_asset("records/measurements/ablations.json", (json.dumps(record, indent=1) + "\n").encode())
+    protocol = (
+        "Each trained once on the first 50,000 training images; "
+        f"measured on {NUM_VALIDATION:,} validation images. The standard error is over images."
+    )
+    measure("ablations", protocol, TRIALS, run)
 
 
 def run(trial: Trial) -> dict:

@@ -5,15 +5,13 @@ and writes records/measurements/attention_budget.json below pixelar_lib/assets. 
 processor's, so that other programs may run beside it; the looks are not counted.
 """
 
-import json
 import time
 
 import torch
 
-from experiments.assets import add_asset
-from experiments.provenance import git_commit, machine
 from experiments.trainables import Wrapped
 from experiments.transformer_trials import FIT, Trial, gpt
+from experiments.trials import measure
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel
@@ -21,7 +19,6 @@ from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
 from pixelar_lib.zoo import build_model
 
-RECORD = "records/measurements/attention_budget.json"
 LOOKS, HELD_OUT, NUM_VALIDATION = 8, 200, 2_000
 
 TRIALS = [
@@ -53,21 +50,12 @@ class Clocked(Wrapped):
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    commit, rows = git_commit(), []
-    for trial in TRIALS:
-        rows.append(run(trial))
-        print(json.dumps(rows[-1]), flush=True)
-    record = {
-        "protocol": "Each trained once on the first 50,000 training images; measured on "
+    protocol = (
+        "Each trained once on the first 50,000 training images; measured on "
         f"{HELD_OUT} validation images on the way and on {NUM_VALIDATION:,} at the end. The "
-        "standard error is over images, the seconds are the processor's.",
-        "rows": rows,
-        "commit": commit,
-        "machine": machine(),
-        "command": "python -m experiments.attention_budget",
-    }
-    add_asset(RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        "standard error is over images, the seconds are the processor's."
+    )
+    measure("attention_budget", protocol, TRIALS, run)
 
 
 def run(trial: Trial) -> dict:

@@ -5,19 +5,15 @@ PixelCNN Decoders, 2016), as large and for as many steps, and writes
 records/measurements/gates.json below pixelar_lib/assets.
 """
 
-import json
-
 import torch
 from torch import nn
 
 from experiments.ablations import NUM_VALIDATION, Trial, run
-from experiments.assets import add_asset
-from experiments.provenance import git_commit, machine
+from experiments.trials import measure
 from pixelar_lib.models import PixelCNN
 from pixelar_lib.models.causal_conv import HorizontalConv, VerticalConv
 from pixelar_lib.models.pixelcnn import Block
 
-RECORD = "records/measurements/gates.json"
 STEPS, SEEDS = 1_000, (0, 1, 2)
 GATED_CHANNELS = 35  # with them, a gated network has about as many parameters as a plain one of 48
 
@@ -67,20 +63,11 @@ TRIALS = [
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    commit, rows = git_commit(), []
-    for trial in TRIALS:
-        rows.append(run(trial))
-        print(json.dumps(rows[-1]), flush=True)
-    record = {
-        "protocol": f"{STEPS:,} steps on the first 50,000 training images, {len(SEEDS)} seeds; "
-        f"measured on {NUM_VALIDATION:,} validation images. The standard error is over images.",
-        "rows": rows,
-        "commit": commit,
-        "machine": machine(),
-        "command": "python -m experiments.gates",
-    }
-    add_asset(RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    protocol = (
+        f"{STEPS:,} steps on the first 50,000 training images, {len(SEEDS)} seeds; "
+        f"measured on {NUM_VALIDATION:,} validation images. The standard error is over images."
+    )
+    measure("gates", protocol, TRIALS, run)
 
 
 if __name__ == "__main__":

@@ -4,22 +4,19 @@ Trains each for about the same time on one thread, measures it on validation ima
 records/measurements/recurrent.json below pixelar_lib/assets. PixelCNN beside them is the yardstick.
 """
 
-import json
 from dataclasses import dataclass, field
 from time import process_time
 
 import torch
 
-from experiments.assets import add_asset
-from experiments.provenance import git_commit, machine
 from experiments.recipes import PIXELCNN_FIT
+from experiments.trials import measure
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
 from pixelar_lib.zoo import build_model
 
-RECORD = "records/measurements/recurrent.json"
 NUM_VALIDATION = 1_000
 
 
@@ -42,21 +39,12 @@ TRIALS = [
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    commit, rows = git_commit(), []
-    for trial in TRIALS:
-        rows.append(run(trial))
-        print(json.dumps(rows[-1]), flush=True)
-    record = {
-        "protocol": "Each trained once, on one thread, on the first 50,000 training images, for as "
+    protocol = (
+        "Each trained once, on one thread, on the first 50,000 training images, for as "
         f"many steps as take about a minute; measured on {NUM_VALIDATION:,} validation images. "
-        "The standard error is over images.",
-        "rows": rows,
-        "commit": commit,
-        "machine": machine(),
-        "command": "python -m experiments.recurrent",
-    }
-    add_asset(RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        "The standard error is over images."
+    )
+    measure("recurrent", protocol, TRIALS, run)
 
 
 def run(trial: Trial) -> dict:

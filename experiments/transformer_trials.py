@@ -5,21 +5,18 @@ validation images, and writes records/measurements/transformer_trials.json below
 The time is the processor's: other programs may run beside it.
 """
 
-import json
 import time
 from dataclasses import dataclass, field
 
 import torch
 
-from experiments.assets import add_asset
-from experiments.provenance import git_commit, machine
+from experiments.trials import measure
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.quantization import quantize
 from pixelar_lib.training import fit
 from pixelar_lib.zoo import build_model
 
-RECORD = "records/measurements/transformer_trials.json"
 NUM_VALIDATION = 1_000
 FIT = {"batch_size": 8, "learning_rate": 4e-3, "warmup_steps": 100, "precision": "bfloat16"}
 
@@ -63,21 +60,12 @@ TRIALS = [
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    commit, rows = git_commit(), []
-    for trial in TRIALS:
-        rows.append(run(trial))
-        print(json.dumps(rows[-1]), flush=True)
-    record = {
-        "protocol": "Each trained once on the first 50,000 training images; measured on "
+    protocol = (
+        "Each trained once on the first 50,000 training images; measured on "
         f"{NUM_VALIDATION:,} validation images. The standard error is over images, the time is "
-        "the processor's.",
-        "rows": rows,
-        "commit": commit,
-        "machine": machine(),
-        "command": "python -m experiments.transformer_trials",
-    }
-    add_asset(RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        "the processor's."
+    )
+    measure("transformer_trials", protocol, TRIALS, run)
 
 
 def run(trial: Trial) -> dict:

@@ -9,6 +9,7 @@ import torch
 
 from experiments import attention_budget, transformer_trials
 from experiments.transformer_trials import Trial, gpt
+from experiments.trials import record_file
 from pixelar_lib import optimization, runtime
 from pixelar_lib.models import ImageGPT, PixelCNN
 from pixelar_lib.zoo import build_model
@@ -30,14 +31,18 @@ def few_digits(monkeypatch):
         monkeypatch.setattr(script, "NUM_VALIDATION", 2)
 
 
+def file_of(script):
+    return record_file(script.__name__.rpartition(".")[2])
+
+
 @each_script
 def test_the_record_holds_a_row_for_each_trial(script, monkeypatch):
     written, threads = {}, torch.get_num_threads()
-    monkeypatch.setattr(script, "add_asset", lambda *file: written.update([file]))
+    monkeypatch.setattr("experiments.trials.add_asset", lambda *file: written.update([file]))
     monkeypatch.setattr(script, "TRIALS", SMALL)
     script.main()
     torch.set_num_threads(threads)
-    record = json.loads(written[script.RECORD])
+    record = json.loads(written[file_of(script)])
     assert record["command"] == f"python -m {script.__name__}"
     assert record["machine"]["threads"] == 1
     for row, trial in zip(record["rows"], SMALL, strict=True):
@@ -88,7 +93,7 @@ def test_what_is_compared_differs_in_one_thing():
 
 @each_script
 def test_the_record_that_ships_is_of_these_trials(script):
-    rows = json.loads(runtime.read_asset(script.RECORD))["rows"]
+    rows = json.loads(runtime.read_asset(file_of(script)))["rows"]
     for row, trial in zip(rows, script.TRIALS, strict=True):
         assert (row["change"], row["steps"]) == (trial.change, trial.steps)
         assert row["arguments"] == json.loads(json.dumps(trial.arguments))

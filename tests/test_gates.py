@@ -45,10 +45,10 @@ def test_a_gate_that_is_shut_lets_nothing_pass():
 def test_the_record_holds_a_row_for_each_trial(monkeypatch):
     written = {}
     monkeypatch.setattr(gates, "run", lambda trial: {"change": trial.change, "seed": trial.seed})
-    monkeypatch.setattr(gates, "add_asset", written.__setitem__)
+    monkeypatch.setattr("experiments.trials.add_asset", written.__setitem__)
     monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
     gates.main()
-    rows = json.loads(written[gates.RECORD])["rows"]
+    rows = json.loads(written["records/measurements/gates.json"])["rows"]
     assert [(row["change"], row["seed"]) for row in rows] == [
         (change, seed) for seed in gates.SEEDS for change in ("plain", "gates")
     ]

@@ -17,10 +17,10 @@ def test_the_record_holds_what_each_trial_found(monkeypatch):
     ]
     monkeypatch.setattr(recurrent, "TRIALS", trials)
     monkeypatch.setattr(recurrent, "load_mnist", tiny_recipes.few_digits)
-    monkeypatch.setattr(recurrent, "add_asset", written.__setitem__)
+    monkeypatch.setattr("experiments.trials.add_asset", written.__setitem__)
     monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
     recurrent.main()
-    rows = json.loads(written[recurrent.RECORD])["rows"]
+    rows = json.loads(written["records/measurements/recurrent.json"])["rows"]
     assert [(row["model"], row["steps"]) for row in rows] == [
         ("RasterLSTM", 2),
         ("DiagonalBiLSTM", 1),
