@@ -28,6 +28,7 @@ MODULE_ORDER = [
         "widgets",
         "diagonal_explorer",
         "attention_explorer",
+        "codes_explorer",
         "exercises",
     ),
 ]

@@ -13,6 +13,7 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.pylabtools import select_figure_formats
 from matplotlib.colors import to_hex
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from pixelar_lib import plotting
@@ -40,6 +41,7 @@ def draw_each():
         plotting.heat_maps([grid], ["map"], ["nats"], "title"),
         plotting.context_picture(grid, [grid > 0.5], ["title"], 1, 1),
         plotting.attention_picture(grid, [grid / grid.sum()], ["title"], 1, 1),
+        plotting.code_picture(torch.rand(4, 4), torch.eye(2).long(), 0, 1, "title"),
         plotting.reliability_diagram(grid[0], grid[1], "title"),
         plotting.network([("box", "(N, 2)", 0), ("box", "(N, 3)", 9)], "title"),
     ]
@@ -211,6 +213,34 @@ def test_attention_picture_has_dots_whose_area_is_the_share():
         assert square.get_offsets().tolist() == [[2, 1]]
         assert torch.equal(shown(axis), image)
         assert axis.get_title() == title
+
+
+def outline(axis):
+    """Return the rectangle that an axis marks: its corner, width and height."""
+    (square,) = [patch for patch in axis.patches if isinstance(patch, Rectangle)]
+    return [*square.get_xy(), square.get_width(), square.get_height()]
+
+
+def test_image_grid_marks_the_same_square_on_each_image():
+    figure = plotting.image_grid(torch.rand(3, 8, 8), "title", square=(2, 4, 3))
+    for axis in figure.axes[:3]:
+        assert outline(axis) == [3.5, 1.5, 3, 3]  # around the pixels, not through them
+    plain = plotting.image_grid(torch.rand(3, 8, 8), "title")
+    assert not any(axis.patches for axis in plain.axes)
+
+
+def test_code_picture_writes_each_code_over_its_square():
+    image, codes = torch.rand(12, 12), torch.tensor([[7, 0, 99], [1, 2, 3], [127, 5, 8]])
+    figure = plotting.code_picture(image, codes, 1, 2, "title")
+    pixels, numbers = figure.axes
+    assert torch.equal(shown(pixels), image) and not pixels.texts
+    for axis in (pixels, numbers):
+        assert outline(axis) == [7.5, 3.5, 4, 4]
+        assert {tuple(line.get_xdata()) for line in axis.lines} == {(0, 1), (3.5,) * 2, (7.5,) * 2}
+    written = {text.get_position(): text.get_text() for text in numbers.texts}
+    assert written == {
+        (4 * j + 1.5, 4 * i + 1.5): str(int(codes[i, j])) for i in range(3) for j in range(3)
+    }
 
 
 # Charts

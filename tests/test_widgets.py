@@ -9,7 +9,13 @@ import torch
 from explorer_page import Page
 from matplotlib.colors import to_hex
 
-from pixelar_lib import attention_explorer, diagonal_explorer, static_explorer, widgets
+from pixelar_lib import (
+    attention_explorer,
+    codes_explorer,
+    diagonal_explorer,
+    static_explorer,
+    widgets,
+)
 from pixelar_lib.analysis import entropy, quantization_error
 from pixelar_lib.context import neighbourhood, raster
 from pixelar_lib.data import load_mnist
@@ -105,9 +111,26 @@ def some_shares():
     return scores.masked_fill(torch.ones(42, 42, dtype=torch.bool).triu(1), -9).softmax(dim=-1)
 
 
+def make_codes():
+    return codes_explorer.explore_codes(paint, some_codes(), [5, 0, 9], 1, 2)
+
+
+def some_codes():
+    """Return the codes of two digits, on 2 x 3 places."""
+    return torch.tensor([[[1, 2, 3], [4, 5, 6]], [[7, 8, 0], [2, 4, 0]]])
+
+
+def paint(codes):
+    """Decode: four pixels of the same grey for each code."""
+    return (codes / 10).repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
+
+
 each_explorer = pytest.mark.parametrize(
     "make",
-    [make_bins, make_context, make_temperature, make_label, make_diagonals, make_attention],
+    [
+        *(make_bins, make_context, make_temperature, make_label, make_diagonals),
+        *(make_attention, make_codes),
+    ],
 )
 
 
@@ -155,8 +178,8 @@ def test_a_page_without_a_kernel_has_the_widgets_pictures(make):
     explorer = make()
     explorer._stops = {name: stops[:1] for name, stops in explorer._stops.items()}
     page = Page(explorer._repr_mimebundle_()["text/html"])
-    for slider in explorer.sliders.values():
-        slider.value = slider.min
+    for name, slider in explorer.sliders.items():
+        slider.value = explorer._stops[name][0]
     assert [picture.png for picture in page.listed] == [explorer.children[-1].value]
     assert page.shown.png.startswith(PNG)
 
@@ -344,6 +367,43 @@ def test_stops_of_the_attention_are_where_it_begins_and_a_few_more():
     explorer = attention_explorer.explore_attention(DIGIT, shares, ["a head"], 13, 17)
     assert explorer._stops["row"] == [0, 10, 13, 20, 27]
     assert explorer._stops["column"] == [0, 10, 17, 20, 27]
+
+
+# Codes
+
+
+def test_explore_codes_at_every_place_of_every_digit(unrendered):
+    explorer = make_codes()
+    digit, row, column = (explorer.sliders[name] for name in ("digit", "row", "column"))
+    assert (row.value, column.value) == (1, 2)
+    for values in itertools.product(*map(every_value, (digit, row, column))):
+        digit.value, row.value, column.value = number, i, j = values
+        codes = some_codes()[number]
+        own = int(codes[i, j])
+        tried = [own, *(code for code in (5, 0, 9) if code != own)]
+        axes = [axis for axis in explorer.figure.axes if axis.images]
+        assert len(axes) == len(tried)
+        for axis, code in zip(axes, tried, strict=True):
+            codes[i, j] = code
+            found = torch.tensor(axis.images[0].get_array())
+            torch.testing.assert_close(found, paint(codes[None])[0])
+            (square,) = axis.patches
+            assert square.get_xy() == (2 * j - 0.5, 2 * i - 0.5) and square.get_width() == 2
+        names = [axis.texts[0].get_text() for axis in axes]
+        assert names == [f"its own, {own}", *map(str, tried[1:])]
+    assert values == (1, 1, 2)
+
+
+def test_the_codes_that_an_explorer_was_given_stay_as_they_were(unrendered):
+    codes = some_codes()
+    codes_explorer.explore_codes(paint, codes, [5, 0, 9], 1, 2)
+    assert torch.equal(codes, some_codes())
+
+
+def test_stops_of_the_codes_are_where_it_begins_and_every_second_place():
+    codes = torch.zeros(3, 7, 7, dtype=torch.long)
+    explorer = codes_explorer.explore_codes(paint, codes, [1], 3, 4)
+    assert explorer._stops == {"digit": [0, 1, 2], "row": [1, 3, 5], "column": [1, 3, 4, 5]}
 
 
 # Temperature

@@ -8,6 +8,7 @@ from pixelar_lib.plotting.figure import CARD, SCREEN_DPI, WIDTH, Picture
 from pixelar_lib.plotting.network import network
 from pixelar_lib.plotting.pictures import (
     attention_picture,
+    code_picture,
     contact_sheet,
     context_picture,
     heat_maps,
@@ -22,6 +23,7 @@ __all__ = [
     "Picture",
     "attention_picture",
     "bar_chart",
+    "code_picture",
     "contact_sheet",
     "context_picture",
     "heat_maps",

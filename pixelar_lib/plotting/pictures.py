@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from pixelar_lib.plotting.figure import (
     MAX_COLUMNS,
@@ -28,6 +29,7 @@ def image_grid(
     columns: int = 5,
     captions: list[str] | None = None,
     row_names: list[str] | None = None,
+    square: tuple[int, int, int] | None = None,
 ) -> Picture:
     """Draw images side by side, in rows.
 
@@ -37,6 +39,7 @@ def image_grid(
         columns: Images in a row, at most 6.
         captions: One text under each image.
         row_names: One text above each row.
+        square: Marked on each image: row and column of its first pixel, and its side in pixels.
 
     Raises:
         ValueError: If the images of a row would be too small on a phone.
@@ -49,6 +52,8 @@ def image_grid(
     figure, axes = new_figure(title, height * rows, rows, columns, min(WIDTH, 2.4 * columns))
     for index, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
         _show_grey(axis, image)
+        if square:
+            _mark_square(axis, *square)
         if captions:
             axis.text(0.5, -0.05, captions[index], ha="center", va="top", transform=axis.transAxes)
     for axis in axes.flat:
@@ -197,6 +202,39 @@ def attention_picture(
         axis.scatter([column], [row], s=30, marker="s", facecolor="none", edgecolor=SKY, lw=2)
         axis.set(title=wrapped(name, WIDTH / 2), xticks=[], yticks=[])
     return figure
+
+
+@plt.rc_context(PICTURES)
+def code_picture(
+    image: torch.Tensor, codes: torch.Tensor, row: int, column: int, title: str
+) -> Picture:
+    """Draw an image cut into squares, and the code that stands for each square.
+
+    Args:
+        image: (H, W), uint8 levels or float intensities 0 to 1.
+        codes: long (G, G), its codes; G divides H and W.
+        row: Row of the code to mark.
+        column: Its column.
+        title: States what the picture shows.
+    """
+    side = image.shape[0] // len(codes)
+    figure, axes = new_panels(title, 2, height=2.6)
+    for axis, name in zip(axes, ["pixels", "codes"], strict=True):
+        _show_grey(axis, image if name == "pixels" else torch.zeros_like(image))
+        for edge in range(side, image.shape[0], side):
+            axis.axhline(edge - 0.5, color=ORANGE, linewidth=0.5)
+            axis.axvline(edge - 0.5, color=ORANGE, linewidth=0.5)
+        _mark_square(axis, side * row, side * column, side)
+        axis.set(title=name, xticks=[], yticks=[])
+    middle = (side - 1) / 2
+    for (i, j), code in np.ndenumerate(codes.numpy()):
+        axes[1].text(side * j + middle, side * i + middle, code, ha="center", va="center")
+    return figure
+
+
+def _mark_square(axis: Axes, row: int, column: int, side: int) -> None:
+    place = (column - 0.5, row - 0.5)
+    axis.add_patch(Rectangle(place, side, side, facecolor="none", edgecolor=SKY, linewidth=2))
 
 
 def _show_grey(axis: Axes, image: torch.Tensor) -> None:
