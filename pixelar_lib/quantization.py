@@ -70,6 +70,27 @@ def binarize(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return (noise * 255 < levels).long()
 
 
+def grey_levels(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Return images as grey levels, having checked their size.
+
+    Args:
+        images: (N, H, W), uint8 or float, as for `quantize`.
+        size: The (H, W) that is wanted.
+
+    Returns:
+        uint8 (N, H, W), levels 0 to 255.
+
+    Raises:
+        TypeError, ValueError: As `quantize` does; ValueError if the shape is another.
+    """
+    levels = _levels(images).to(torch.uint8)
+    if levels.ndim != 3 or levels.shape[1:] != size:
+        raise ValueError(
+            f"images must have shape (N, {size[0]}, {size[1]}), not {tuple(levels.shape)}."
+        )
+    return levels
+
+
 def check_num_bins(num_bins: int) -> int:
     """Return `num_bins` as an int, having checked that grey levels can be cut into as many.
 
