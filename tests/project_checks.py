@@ -22,6 +22,7 @@ MODULE_ORDER = [
         "analysis",
         "digit_classifier",
         "quality",
+        "data_kinds",
         "zoo",
         "plotting",
         "static_explorer",
