@@ -9,6 +9,7 @@ from pixelar_lib import plotting
 from pixelar_lib.widgets import Explorer
 
 COLUMNS = 3  # pictures side by side, large enough to see four pixels change
+STEPS = 16  # of grey between black and white; with all of them a page would be twice as large
 
 
 def explore_codes(
@@ -37,7 +38,7 @@ def explore_codes(
         tried = [own, *(code for code in others if code != own)]
         changed = codes[digit].repeat(len(tried), 1, 1)
         changed[:, row, column] = torch.tensor(tried)
-        images = decode(changed)
+        images = (decode(changed) * STEPS).round() / STEPS
         side = images.shape[1] // rows
         return plotting.image_grid(
             images,
@@ -54,7 +55,7 @@ def explore_codes(
         )
         for name, (value, size) in sizes.items()
     }
-    stops = {name: sorted({value, *range(1, size, 2)}) for name, (value, size) in sizes.items()}
+    stops = {name: sorted({1, value, size - 2}) for name, (value, size) in sizes.items()}
     return Explorer(
         draw,
         sliders,
