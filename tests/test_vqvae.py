@@ -333,6 +333,13 @@ def test_initialize_draws_codes_too():
     assert not torch.equal(model.codebook.vectors, before["codebook.vectors"])
 
 
+def test_weights_that_were_loaded_are_not_lost_unasked():
+    model = small()
+    model.load_state_dict(small(seed=1).state_dict())
+    with pytest.raises(ValueError, match="was trained or loaded before"):
+        train(model, steps=1)
+
+
 def test_killed_training_resumes_to_the_same_codes(tmp_path):
     def kill():
         raise Killed
