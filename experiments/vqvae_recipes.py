@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 # Small batches and many steps: on a CPU a step costs what its images cost.
 AUTOENCODER_FIT = {
-    "steps": 16_000,
+    "steps": 5_000,
     "batch_size": 16,
     "learning_rate": 4e-3,
     "warmup_steps": 100,

@@ -13,7 +13,7 @@ from pixelar_lib import distributed
 from pixelar_lib.quantization import check_count, check_tokens
 
 DECAY = 0.99  # what a step leaves of the averages before
-DEAD = 0.1  # a code that is chosen less often than this in a step, on average, restarts
+DEAD = 0.3  # a code that is chosen less often than this share of the mean of all codes restarts
 
 
 class Codebook(nn.Module):
@@ -103,15 +103,16 @@ class Codebook(nn.Module):
         chosen = (count > 0)[:, None]  # what nobody chose stays where it is
         self.vectors.copy_(torch.where(chosen, self.total / self.count[:, None], self.vectors))
         if self.revive:
-            self._restart(self.count < DEAD, outputs[noise.argsort(descending=True)])
+            self._restart(outputs[noise.argsort(descending=True)])
 
-    def _restart(self, dead: torch.Tensor, outputs: torch.Tensor) -> None:
-        """Put dead codes, bool (K,), where outputs (M, D) are, beginning with the first one."""
-        places = dead.nonzero().squeeze(1)
-        # As if each had been chosen once a step: before it can die again, many steps go by.
-        self.vectors[places] = outputs[torch.arange(len(places)) % len(outputs)]
-        self.total[places] = self.vectors[places]
-        self.count[places] = 1.0
+    def _restart(self, outputs: torch.Tensor) -> None:
+        """Put dead codes where outputs (M, D) are, beginning with the first one."""
+        fair = len(outputs) / len(self.count)
+        dead = (self.count < DEAD * fair).nonzero().squeeze(1)
+        # As if it had been chosen as often as the mean: many steps go by before it can die again.
+        self.vectors[dead] = outputs[torch.arange(len(dead)) % len(outputs)]
+        self.total[dead] = fair * self.vectors[dead]
+        self.count[dead] = fair
 
 
 def straight_through(outputs: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

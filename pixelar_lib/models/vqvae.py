@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pixelar_lib.models.codebook import Codebook, straight_through
-from pixelar_lib.models.modules import batches, evaluating
+from pixelar_lib.models.modules import Loadable, batches, evaluating
 from pixelar_lib.quantization import check_count, check_tokens, grey_levels
 
 SIDE = 28
@@ -22,7 +22,7 @@ GRIDS = (3, 7)  # codes along each side of the picture
 PIXEL_VARIANCE = 0.09517  # of all pixels of the first 50,000 training images, intensities 0 to 1
 
 
-class VQVAE(nn.Module):
+class VQVAE(Loadable):
     """Encode 28 x 28 pixels as a grid of codes, and decode them.
 
         28 x 28 pixels -> encoder -> g x g vectors of D numbers -> the nearest of K codes, each
