@@ -21,7 +21,8 @@ PRIOR_FIT = {
     "warmup_steps": 200,
     "precision": "bfloat16",
 }
-# After 3,000 steps, validation images cost 120.2 nats without dropout, 121.0 with 0.1.
+# Dropout: after 3,000 steps on the codes of another autoencoder of this kind, validation images
+# cost 120.2 nats without it, and 121.0 with 0.1.
 PRIOR = {"num_classes": 10, "channels": 64, "dilations": (1, 2, 1, 2), "dropout": 0.0}
 
 
