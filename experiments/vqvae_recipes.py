@@ -15,13 +15,15 @@ AUTOENCODER_FIT = {
     "precision": "bfloat16",
 }
 PRIOR_FIT = {
-    "steps": 8_000,
+    "steps": 4_000,
     "batch_size": 32,
     "learning_rate": 4e-3,
     "warmup_steps": 200,
     "precision": "bfloat16",
 }
-PRIOR = {"num_classes": 10, "channels": 64, "dilations": (1, 2, 1, 2), "dropout": 0.1}
+# Dropout: after 3,000 steps on the codes of another autoencoder of this kind, validation images
+# cost 120.2 nats without it, and 121.0 with 0.1.
+PRIOR = {"num_classes": 10, "channels": 64, "dilations": (1, 2, 1, 2), "dropout": 0.0}
 
 
 @dataclass(frozen=True)
