@@ -28,7 +28,7 @@ def quantize(images: torch.Tensor, num_bins: int) -> torch.Tensor:
         ValueError: If K is outside 2 to 256, or an intensity is outside 0 to 1 or NaN.
     """
     num_bins = check_num_bins(num_bins)
-    return _levels(images).long().mul_(num_bins).floor_divide_(256)
+    return grey_levels(images).long().mul_(num_bins).floor_divide_(256)
 
 
 def dequantize(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:
@@ -65,9 +65,35 @@ def binarize(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     Raises:
         TypeError, ValueError: As `quantize` does.
     """
-    levels = _levels(images).cpu()
+    levels = grey_levels(images).cpu()
     noise = torch.rand(levels.shape, generator=generator, dtype=torch.float32, device="cpu")
     return (noise * 255 < levels).long()
+
+
+def grey_levels(images: torch.Tensor) -> torch.Tensor:
+    """Return grey levels 0 to 255, having checked what was given.
+
+    Args:
+        images: uint8 or float of any shape, as for `quantize`.
+
+    Returns:
+        The same uint8 tensor; or float32 levels, whole numbers, made from floats.
+
+    Raises:
+        TypeError, ValueError: As `quantize` does.
+    """
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"images must be a torch.Tensor, not {type(images).__name__}.")
+    if images.dtype == torch.uint8:
+        return images
+    if images.dtype not in (torch.float16, torch.float32, torch.float64):
+        raise TypeError(
+            f"images have dtype {images.dtype}; give uint8 levels (0 to 255) or float16, "
+            "float32 or float64 intensities (0 to 1)."
+        )
+    if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):  # NaN fails too
+        raise ValueError(f"float images must lie in 0 to 1, but {_what_is_wrong(images)}")
+    return torch.round(images.float() * 255)
 
 
 def check_num_bins(num_bins: int) -> int:
@@ -153,22 +179,6 @@ def check_integers(tokens: torch.Tensor) -> None:
         )
 
 
-def _levels(images: torch.Tensor) -> torch.Tensor:
-    """Return grey levels 0 to 255, having checked what was given."""
-    if not isinstance(images, torch.Tensor):
-        raise TypeError(f"images must be a torch.Tensor, not {type(images).__name__}.")
-    if images.dtype == torch.uint8:
-        return images
-    if images.dtype not in (torch.float16, torch.float32, torch.float64):
-        raise TypeError(
-            f"images have dtype {images.dtype}; give uint8 levels (0 to 255) or float16, "
-            "float32 or float64 intensities (0 to 1)."
-        )
-    if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):  # NaN fails too
-        raise ValueError(f"float images must lie in 0 to 1, but {_what_is_wrong(images)}")
-    return torch.round(images.float() * 255)
-
-
 def _what_is_wrong(images: torch.Tensor) -> str:
     if bool(images.isnan().any()):
         return "some value is NaN: look where it comes from, such as a division by 0."
@@ -178,4 +188,6 @@ def _what_is_wrong(images: torch.Tensor) -> str:
         advice = "Take away the rounding error with clamp(0, 1)."
     elif smallest >= 0 and largest <= 255:
         advice = "Divide 8-bit levels by 255."
+        if largest < 128:
+            advice = "Divide by the level of white, so that it becomes 1."
     return f"some value does not (smallest {smallest:.15g}, largest {largest:.15g}). {advice}"

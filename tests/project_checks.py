@@ -12,7 +12,8 @@ from statistics import median
 import yaml
 
 MODULE_ORDER = [
-    *("runtime", "data", "quantization", "context", "models", "evaluation"),
+    *("runtime", "quantization", "picture_files", "own_pictures", "data", "context"),
+    *("models", "evaluation"),
     *("classification", "distributed"),
     *("checkpoint", "optimization", "trainable", "training_state", "training"),
     *(
