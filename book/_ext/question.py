@@ -90,7 +90,7 @@ def visit_offered(translator, node):
 
 def visit_why(translator, node):
     verdict = "Right." if node["is_right"] else "Not quite."
-    translator.body.append(f'<div class="why"><p class="verdict">{verdict}</p>')
+    translator.body.append(f'<div class="why"><p class="verdict">{verdict}</p>\n')
 
 
 def around(before, after):
