@@ -255,7 +255,7 @@ def test_what_is_not_there_or_no_such_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
         load_own(tmp_path / "nowhere")
     (tmp_path / "own.zip").write_bytes(b"PK")
-    with pytest.raises(ValueError, match="own.zip is none of the files that hold many pictures"):
+    with pytest.raises(ValueError, match=r"own\.zip is none of the files that hold many pictures"):
         load_own(tmp_path / "own.zip")
 
 

@@ -17,6 +17,8 @@ Each answer is a radio button, and choosing it shows its explanation by style al
 counts, and remembers on the reader's own device.
 """
 
+from typing import ClassVar
+
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
@@ -46,7 +48,7 @@ class Question(SphinxDirective):
     """Builds a question from the text and the list below it."""
 
     has_content = True
-    option_spec = {"right": directives.positive_int}
+    option_spec: ClassVar = {"right": directives.positive_int}
 
     def run(self):
         parsed = nodes.container()
@@ -61,8 +63,8 @@ class Question(SphinxDirective):
         found = question("", asked("", "", nodes.Text(f"{number}. "), *text.children))
         for place, item in enumerate(answers, 1):
             said, *reasons = item.children
-            if not reasons:
-                raise self.error(f"answer {place} has no explanation")
+            if not isinstance(said, nodes.paragraph) or not reasons:
+                raise self.error(f"answer {place} must be a paragraph and an explanation")
             found += answer(
                 "",
                 offered("", "", *said.children),
