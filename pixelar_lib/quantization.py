@@ -96,6 +96,37 @@ def grey_levels(images: torch.Tensor) -> torch.Tensor:
     return torch.round(images.float() * 255)
 
 
+def shade_nll(
+    images: torch.Tensor, num_bins: int, counts: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return what it costs to name the level of each pixel once its token is known.
+
+    By the chain rule, p(level) = p(token) p(level | token). Added to a model's surprise at the
+    token, this makes models with different K comparable: all then describe the same 256 levels.
+
+    Args:
+        images: uint8 or float of any shape, as for `quantize`.
+        num_bins: K, the number of bins, 2 to 256.
+        counts: integer (256,), how often each level occurs in the training images. Each counts
+            once more, so that none is impossible. Default: all levels of a bin are equally likely.
+
+    Returns:
+        float32 tensor of the same shape, nats.
+
+    Raises:
+        TypeError: As `quantize` does, or if counts is not an integer tensor.
+        ValueError: As `quantize` does, or if counts are not 256 numbers of at least 0.
+    """
+    weights = torch.ones(MAX_BINS, dtype=torch.float64, device="cpu")
+    if counts is not None:
+        weights += _checked_counts(counts).cpu()
+    levels = torch.arange(MAX_BINS, dtype=torch.uint8, device="cpu")
+    tokens = quantize(levels, num_bins)
+    totals = torch.zeros_like(weights).index_add_(0, tokens, weights)  # of each bin
+    costs = (totals[tokens] / weights).log().float()
+    return costs.to(images.device)[grey_levels(images).long()]
+
+
 def check_num_bins(num_bins: int) -> int:
     """Return `num_bins` as an int, having checked that grey levels can be cut into as many.
 
@@ -177,6 +208,17 @@ def check_integers(tokens: torch.Tensor) -> None:
             f"tokens have dtype {tokens.dtype}, which is none of the integers long, int32, int16, "
             "int8 or uint8; quantize(images, num_bins) makes tokens from intensities."
         )
+
+
+def _checked_counts(counts: torch.Tensor) -> torch.Tensor:
+    if not isinstance(counts, torch.Tensor) or counts.dtype not in INTEGERS:
+        raise TypeError("counts must be an integer tensor.")
+    if counts.shape != (MAX_BINS,) or int(counts.min()) < 0:
+        raise ValueError(
+            f"counts must be {MAX_BINS} numbers of at least 0, one a level, as "
+            "torch.bincount(images.flatten(), minlength=256) gives them."
+        )
+    return counts
 
 
 def _what_is_wrong(images: torch.Tensor) -> str:
