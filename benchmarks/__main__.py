@@ -27,7 +27,7 @@ from pixelar_lib.quantization import quantize
 from pixelar_lib.runtime import write_atomically
 from pixelar_lib.sampling import sample
 from pixelar_lib.training import fit
-from pixelar_lib.zoo import load_pretrained
+from pixelar_lib.zoo import load_pretrained, load_vqvae
 
 RECORD = Path(__file__).parent / "record.json"
 NUM_WINDOWS = 200_000
@@ -108,6 +108,7 @@ def rows(tokens: dict, epochs: int) -> Iterator[dict]:
     yield evaluating_all(trained, test)
     for name in WITH_STATE:
         yield drawing_with_state(name)
+    yield drawing_by_codes()
 
 
 def in_turn(
@@ -221,6 +222,19 @@ def drawing_with_state(name: str) -> dict:
     work = f"drawing a pixel of {BATCH} images, {name}"
     sides = forward_for_each_pixel, lambda: sample(model, BATCH)
     return in_turn(work, *sides, repeats=3, units=(FORWARDS, 784))
+
+
+def drawing_by_codes() -> dict:
+    """Time a batch of digits with labels: pixel by pixel, and as codes that become pictures."""
+    pixels = load_pretrained("pixelcnn-cond-k16")
+    autoencoder, prior = load_vqvae("vqvae-7x7x128")
+    labels = torch.arange(BATCH) % 10
+
+    def by_codes():
+        autoencoder.decode(sample(prior, BATCH, labels=labels, image_size=autoencoder.grid))
+
+    work = f"drawing {BATCH} images, pixels or codes"
+    return in_turn(work, lambda: sample(pixels, BATCH, labels=labels), by_codes, repeats=3)
 
 
 def products() -> dict:

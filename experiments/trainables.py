@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pixelar_lib.data_kinds import DataKind
 from pixelar_lib.models import PixelModel, WindowModel
-from pixelar_lib.zoo import DataKind
 
 
 class Wrapped(nn.Module):

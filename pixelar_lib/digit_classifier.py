@@ -12,7 +12,13 @@ from torch import nn
 
 from pixelar_lib.models import batches, evaluating
 from pixelar_lib.models.modules import check_dropout
-from pixelar_lib.quantization import binarize, check_count, check_integers, quantize
+from pixelar_lib.quantization import (
+    binarize,
+    check_count,
+    check_integers,
+    grey_levels,
+    quantize,
+)
 
 SIDE, NUM_DIGITS = 28, 10
 IMAGES_PER_BATCH = 64
@@ -91,7 +97,7 @@ class DigitClassifier(nn.Module):
         Raises:
             TypeError, ValueError: If images are not as described.
         """
-        grey = self._levels(images).to(self.head.weight)
+        grey = grey_levels(images, (SIDE, SIDE)).to(self.head.weight)
         grey = grey - grey.amin(dim=(1, 2), keepdim=True)
         grey = grey / grey.amax(dim=(1, 2), keepdim=True).clamp(min=1)  # a blank one stays 0
         return self.look(grey[:, None].contiguous(memory_format=torch.channels_last))
@@ -112,7 +118,7 @@ class DigitClassifier(nn.Module):
         Raises:
             TypeError, ValueError: If images are not as described, or there is none.
         """
-        levels = self._levels(images)
+        levels = grey_levels(images, (SIDE, SIDE))
         if not len(levels):
             raise ValueError("there is no image to read: images has length 0.")
         device, parts = self.head.weight.device, []
@@ -124,7 +130,7 @@ class DigitClassifier(nn.Module):
 
     def check_input(self, inputs: torch.Tensor, labels: torch.Tensor | None) -> None:
         """Raise unless these are images (N, 28, 28) with a digit each, integer (N,)."""
-        self._levels(inputs)
+        grey_levels(inputs, (SIDE, SIDE))
         if labels is None:
             raise ValueError("a classifier learns from labels; give one for each image.")
         check_integers(labels)
@@ -135,7 +141,7 @@ class DigitClassifier(nn.Module):
         self, inputs: torch.Tensor, labels: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, ...]:
         """Move each image by up to two pixels, and take greys away from three out of four."""
-        levels = self._levels(inputs)
+        levels = grey_levels(inputs, (SIDE, SIDE))
         copies = torch.stack(
             [
                 levels,
@@ -160,13 +166,6 @@ class DigitClassifier(nn.Module):
         """Return the cross-entropy of each image as it is, (N,), nats."""
         labels = labels.long().to(self.head.weight.device)
         return F.cross_entropy(self(inputs), labels, reduction="none")
-
-    def _levels(self, images: torch.Tensor) -> torch.Tensor:
-        """Return grey levels, uint8 (N, 28, 28), having checked what was given."""
-        levels = quantize(images, 256).to(torch.uint8)  # with 256 bins each level is a token
-        if levels.shape[1:] != (SIDE, SIDE):
-            raise ValueError(f"images must have shape (N, 28, 28), not {tuple(levels.shape)}.")
-        return levels
 
 
 def _layer(channels_in: int, channels_out: int) -> list[nn.Module]:

@@ -59,6 +59,22 @@ def from_first(get: Callable):
     return box[0]
 
 
+def all_rows(share: torch.Tensor) -> torch.Tensor:
+    """Put the shares of all processes together, in the order of their ranks.
+
+    Args:
+        share: Rows of this process; the others may have more or fewer.
+
+    Returns:
+        The rows of all of them, on this process's device, without gradients.
+    """
+    if num_processes() == 1:
+        return share.detach()
+    shares = [None] * num_processes()
+    dist.all_gather_object(shares, share.detach().cpu())
+    return torch.cat(shares).to(share.device)
+
+
 def check_alike(recipe: dict) -> None:
     """Raise unless all processes train by the same recipe.
 

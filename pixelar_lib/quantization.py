@@ -70,20 +70,25 @@ def binarize(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return (noise * 255 < levels).long()
 
 
-def grey_levels(images: torch.Tensor) -> torch.Tensor:
-    """Return grey levels 0 to 255, having checked what was given.
+def grey_levels(images: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
+    """Return images as grey levels, having checked them.
 
     Args:
         images: uint8 or float of any shape, as for `quantize`.
+        size: The (H, W) that images (N, H, W) must have; None where any shape will do.
 
     Returns:
-        The same uint8 tensor; or float32 levels, whole numbers, made from floats.
+        uint8 tensor of the same shape, levels 0 to 255.
 
     Raises:
-        TypeError, ValueError: As `quantize` does.
+        TypeError, ValueError: As `quantize` does; ValueError if the size is another.
     """
     if not isinstance(images, torch.Tensor):
         raise TypeError(f"images must be a torch.Tensor, not {type(images).__name__}.")
+    if size is not None and (images.ndim != 3 or images.shape[1:] != size):
+        raise ValueError(
+            f"images must have shape (N, {size[0]}, {size[1]}), not {tuple(images.shape)}."
+        )
     if images.dtype == torch.uint8:
         return images
     if images.dtype not in (torch.float16, torch.float32, torch.float64):
@@ -93,7 +98,7 @@ def grey_levels(images: torch.Tensor) -> torch.Tensor:
         )
     if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):  # NaN fails too
         raise ValueError(f"float images must lie in 0 to 1, but {_what_is_wrong(images)}")
-    return torch.round(images.float() * 255)
+    return torch.round(images.float() * 255).to(torch.uint8)
 
 
 def shade_nll(

@@ -1,8 +1,6 @@
 """The trained models that ship with the library, and the recorded results of all trainings."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import safetensors.torch
 import torch
@@ -10,42 +8,12 @@ from torch import nn
 
 from pixelar_lib import models
 from pixelar_lib.context import neighbourhood
+from pixelar_lib.data_kinds import DATA_KINDS
+from pixelar_lib.data_kinds import to_tokens as to_tokens  # belongs to what `info` says
 from pixelar_lib.digit_classifier import DigitClassifier
-from pixelar_lib.optimization import check_choice
-from pixelar_lib.quantization import binarize, quantize
 from pixelar_lib.runtime import ASSETS, read_asset
 
 CLASSIFIER = "digit-classifier"
-
-
-@dataclass(frozen=True)
-class DataKind:
-    """A kind of MNIST; likelihoods can be compared within one kind only.
-
-    Attributes:
-        description: What it is, with {num_bins} for K.
-        to_tokens: Function of images, K and a generator that returns the tokens of a step.
-        is_random: Whether it draws other tokens from the same images at each step.
-    """
-
-    description: str
-    to_tokens: Callable[[torch.Tensor, int, torch.Generator], torch.Tensor]
-    is_random: bool = False
-
-
-def _quantize(images, num_bins, generator) -> torch.Tensor:
-    return quantize(images, num_bins)
-
-
-def _binarize(images, num_bins, generator) -> torch.Tensor:
-    return binarize(images, generator)
-
-
-DATA_KINDS = {
-    "grey": DataKind("{num_bins} grey levels", _quantize),
-    "thresholded": DataKind("thresholded at 0.5", _quantize),
-    "binarized": DataKind("dynamically binarised", _binarize, is_random=True),
-}
 
 
 def list_pretrained() -> list[str]:
@@ -109,7 +77,53 @@ def results() -> dict[str, dict]:
     Raises:
         ValueError: If a record is truncated or altered.
     """
-    folder = "records/trainings"
+    return _records("trainings")
+
+
+def load_vqvae(name: str) -> tuple[models.VQVAE, models.PixelModel]:
+    """Return a trained autoencoder and the model that draws its codes, on the CPU, in eval mode.
+
+    Args:
+        name: One of those in `vqvae_results` that ship weights, such as "vqvae-7x7x128".
+
+    Returns:
+        The autoencoder, and its prior: a pixel model whose "pixels" are the codes. Both have the
+        weights whose figures `vqvae_results` gives.
+
+    Raises:
+        ValueError: If there is none of that name, a file is truncated or altered, or weights do
+            not fit the architecture.
+        FileNotFoundError: If a file is missing.
+    """
+    records = vqvae_results()
+    names = [other for other, record in records.items() if record["ships_weights"]]
+    if name not in names:
+        raise ValueError(f"no VQ-VAE is called {name!r}; there are {names}.")
+    record = records[name]
+    with torch.device("cpu"), torch.inference_mode(False):
+        autoencoder = models.VQVAE(**record["autoencoder"]).float()
+    prior = build_model(record["prior"], record["prior_arguments"])
+    for file, model in ((name, autoencoder), (f"{name}-prior", prior)):
+        load_weights(model, safetensors.torch.load(read_asset(f"weights/{file}.safetensors")), file)
+    return autoencoder.eval(), prior.eval()
+
+
+def vqvae_results() -> dict[str, dict]:
+    """Return what is recorded of the autoencoders and their priors, by name.
+
+    Returns:
+        For each name the recipe, the curves of both trainings, and for each split the squared
+        error of the reconstructions, the perplexity of the codes, and what they cost.
+
+    Raises:
+        ValueError: If a record is truncated or altered.
+    """
+    return _records("autoencoders")
+
+
+def _records(kind: str) -> dict[str, dict]:
+    """Return the records of a kind, by name."""
+    folder = f"records/{kind}"
     names = sorted(path.stem for path in (ASSETS / folder).glob("*.json"))
     return {name: json.loads(read_asset(f"{folder}/{name}.json")) for name in names}
 
@@ -169,25 +183,6 @@ def published() -> list[dict]:
         ValueError: If the file is truncated or altered.
     """
     return json.loads(read_asset("records/published.json"))
-
-
-def to_tokens(images: torch.Tensor, num_bins: int, data: str = "grey") -> torch.Tensor:
-    """Turn images into the tokens that a model's figures were measured on.
-
-    Args:
-        images: uint8 or float, as for `quantize`.
-        num_bins: K of the model.
-        data: From the model's record (`info(name)["data"]`), a name in `DATA_KINDS`. Random
-            ones draw the same noise each time.
-
-    Returns:
-        Tokens, long, of the same shape.
-
-    Raises:
-        TypeError, ValueError: As `quantize` does; ValueError if there is no such kind.
-    """
-    kind = DATA_KINDS[check_choice("data", data, DATA_KINDS)]
-    return kind.to_tokens(images, num_bins, torch.Generator("cpu").manual_seed(0))
 
 
 def build_model(class_name: str, arguments: dict) -> models.PixelModel:

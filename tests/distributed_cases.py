@@ -18,7 +18,8 @@ from tiny_recipes import before_step
 
 from experiments.trainables import Redrawing
 from pixelar_lib import distributed
-from pixelar_lib.models import CategoricalPixelPredictor
+from pixelar_lib.data import load_mnist
+from pixelar_lib.models import VQVAE, CategoricalPixelPredictor
 from pixelar_lib.training import fit
 from pixelar_lib.zoo import DATA_KINDS
 
@@ -51,6 +52,10 @@ CASES = {
     "no pixel model": (
         Classifier,
         {"inputs": shifted_stripes().double(), "labels": LABELS, "batch_size": 5},
+    ),
+    "codebook": (
+        lambda: VQVAE(num_codes=8, channels=4, code_size=3),
+        {"inputs": load_mnist("train").images[:13], "batch_size": 5},
     ),
     "toy": (lambda: build("toy"), {"batch_size": 2}),
 }

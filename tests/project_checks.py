@@ -13,8 +13,7 @@ import yaml
 
 MODULE_ORDER = [
     *("runtime", "quantization", "picture_files", "own_pictures", "data", "context"),
-    *("models", "evaluation"),
-    *("classification", "distributed"),
+    *("distributed", "models", "evaluation", "classification"),
     *("checkpoint", "optimization", "trainable", "training_state", "training"),
     *(
         "known",
@@ -23,6 +22,7 @@ MODULE_ORDER = [
         "analysis",
         "digit_classifier",
         "quality",
+        "data_kinds",
         "zoo",
         "plotting",
         "static_explorer",

@@ -98,6 +98,7 @@ def test_a_small_run_of_everything(monkeypatch):
         *("cutting 2", "training", "drawing an image", "drawing one image"),
         *("drawing an image", "drawing one image", "evaluating 32 images"),
         *["drawing a pixel of 2 images"] * len(bench.WITH_STATE),
+        "drawing 2 images",
     ]
     assert all(row["ratio"] > 0 for row in rows)
     figures = rows[6]["nats_per_pixel"]
@@ -117,6 +118,29 @@ def test_a_model_with_a_state_is_timed_against_whole_images(monkeypatch):
     row = bench.drawing_with_state("a name")
     assert row["name"] == "drawing a pixel of 2 images, a name" and row["ratio"] > 0
     assert calls == ([(2, 28, 28)] * bench.FORWARDS + [2]) * 4  # the first pair is not timed
+
+
+def test_codes_are_timed_with_the_pictures_they_become(monkeypatch):
+    labels, calls = torch.tensor([0, 1]), []
+
+    class Autoencoder:
+        grid = 7
+
+        def decode(self, tokens):
+            calls.append(tokens)
+
+    def sample(model, batch, labels, image_size=None):
+        calls.append((model, batch, labels.tolist(), image_size))
+        return "tokens"
+
+    monkeypatch.setattr(bench, "BATCH", 2)
+    monkeypatch.setattr(bench, "load_pretrained", lambda name: name)
+    monkeypatch.setattr(bench, "load_vqvae", lambda name: (Autoencoder(), "prior"))
+    monkeypatch.setattr(bench, "sample", sample)
+    row = bench.drawing_by_codes()
+    assert row["name"] == "drawing 2 images, pixels or codes" and row["ratio"] > 0
+    pixels = ("pixelcnn-cond-k16", 2, labels.tolist(), None)
+    assert calls == [pixels, ("prior", 2, labels.tolist(), 7), "tokens"] * 4
 
 
 def test_memory_of_a_training_is_told_with_its_images():

@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from pixelar_lib.context import flat_index, height_and_width
-from pixelar_lib.models.modules import batches, evaluating
+from pixelar_lib.models.modules import Loadable, batches, evaluating
 from pixelar_lib.models.state import State, advancing, can_advance
 from pixelar_lib.quantization import check_count, check_tokens
 
 
-class PixelModel(nn.Module):
+class PixelModel(Loadable):
     """A distribution over images, one pixel at a time in reading (raster) order.
 
     A subclass implements `embed` and `predict`, or `forward` as a whole. Calling the model
@@ -182,12 +182,6 @@ class PixelModel(nn.Module):
         """
         pixels = torch.arange(height * width, device="cpu")
         return (pixels < flat_index(row, column, height, width)).view(height, width)
-
-    def load_state_dict(self, *arguments, **keywords):
-        """Load weights, as torch does; `fit` draws no new ones in their place unasked."""
-        result = super().load_state_dict(*arguments, **keywords)
-        self._trained_by = "load_state_dict"
-        return result
 
     @property
     def device(self) -> torch.device:

@@ -13,6 +13,16 @@ from pixelar_lib.quantization import check_count
 SWITCHING = threading.RLock()  # held for the moment in which a thread switches modes
 
 
+class Loadable(nn.Module):
+    """A module that remembers that weights were loaded into it."""
+
+    def load_state_dict(self, *arguments, **keywords):
+        """Load weights, as torch does; `fit` draws no new ones in their place unasked."""
+        result = super().load_state_dict(*arguments, **keywords)
+        self._trained_by = "load_state_dict"
+        return result
+
+
 class Use:
     """Who is using a module just now; a copy of the module is used by nobody."""
 
