@@ -163,9 +163,9 @@ RECIPES = {
         model="DiagonalBiLSTM",
         arguments={"num_bins": 2, "hidden_size": 16, "num_layers": 5},
         fit={
-            "steps": 4_500,
+            "steps": 20_000,
             **PIXELCNN_FIT,
-            "warmup_steps": 100,
+            "warmup_steps": 200,
             "batch_size": 16,
             "learning_rate": 8e-3,
         },

@@ -1,4 +1,4 @@
-"""Real MNIST digits: the bundled subset (default, offline), or the full set, local or downloaded.
+"""Real MNIST digits, bundled or the full set, local or downloaded; and the reader's own pictures.
 
 MNIST is by Yann LeCun, Léon Bottou, Yoshua Bengio and Patrick Haffner (Gradient-Based
 Learning Applied to Document Recognition, 1998); its notice and licence are in
@@ -19,7 +19,10 @@ from urllib.request import urlopen
 import numpy as np
 import torch
 
+from pixelar_lib.own_pictures import Pictures, load_own
 from pixelar_lib.runtime import check_sha256, check_writable, read_asset, write_atomically
+
+__all__ = ["Digits", "Pictures", "find_root", "load_mnist", "load_own", "missing_files"]
 
 BUNDLED = "digits/mnist-subset.npz.xz"
 SPLITS = ("train", "validation", "test")

@@ -28,7 +28,7 @@ def quantize(images: torch.Tensor, num_bins: int) -> torch.Tensor:
         ValueError: If K is outside 2 to 256, or an intensity is outside 0 to 1 or NaN.
     """
     num_bins = check_num_bins(num_bins)
-    return _levels(images).long().mul_(num_bins).floor_divide_(256)
+    return grey_levels(images).long().mul_(num_bins).floor_divide_(256)
 
 
 def dequantize(tokens: torch.Tensor, num_bins: int) -> torch.Tensor:
@@ -65,30 +65,71 @@ def binarize(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     Raises:
         TypeError, ValueError: As `quantize` does.
     """
-    levels = _levels(images).cpu()
+    levels = grey_levels(images).cpu()
     noise = torch.rand(levels.shape, generator=generator, dtype=torch.float32, device="cpu")
     return (noise * 255 < levels).long()
 
 
-def grey_levels(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Return images as grey levels, having checked their size.
+def grey_levels(images: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
+    """Return images as grey levels, having checked them.
 
     Args:
-        images: (N, H, W), uint8 or float, as for `quantize`.
-        size: The (H, W) that is wanted.
+        images: uint8 or float of any shape, as for `quantize`.
+        size: The (H, W) that images (N, H, W) must have; None where any shape will do.
 
     Returns:
-        uint8 (N, H, W), levels 0 to 255.
+        uint8 tensor of the same shape, levels 0 to 255.
 
     Raises:
-        TypeError, ValueError: As `quantize` does; ValueError if the shape is another.
+        TypeError, ValueError: As `quantize` does; ValueError if the size is another.
     """
-    levels = _levels(images).to(torch.uint8)
-    if levels.ndim != 3 or levels.shape[1:] != size:
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"images must be a torch.Tensor, not {type(images).__name__}.")
+    if size is not None and (images.ndim != 3 or images.shape[1:] != size):
         raise ValueError(
-            f"images must have shape (N, {size[0]}, {size[1]}), not {tuple(levels.shape)}."
+            f"images must have shape (N, {size[0]}, {size[1]}), not {tuple(images.shape)}."
         )
-    return levels
+    if images.dtype == torch.uint8:
+        return images
+    if images.dtype not in (torch.float16, torch.float32, torch.float64):
+        raise TypeError(
+            f"images have dtype {images.dtype}; give uint8 levels (0 to 255) or float16, "
+            "float32 or float64 intensities (0 to 1)."
+        )
+    if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):  # NaN fails too
+        raise ValueError(f"float images must lie in 0 to 1, but {_what_is_wrong(images)}")
+    return torch.round(images.float() * 255).to(torch.uint8)
+
+
+def shade_nll(
+    images: torch.Tensor, num_bins: int, counts: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return what it costs to name the level of each pixel once its token is known.
+
+    By the chain rule, p(level) = p(token) p(level | token). Added to a model's surprise at the
+    token, this makes models with different K comparable: all then describe the same 256 levels.
+
+    Args:
+        images: uint8 or float of any shape, as for `quantize`.
+        num_bins: K, the number of bins, 2 to 256.
+        counts: integer (256,), how often each level occurs in the training images. Each counts
+            once more, so that none is impossible. Default: all levels of a bin are equally likely.
+
+    Returns:
+        float32 tensor of the same shape, nats.
+
+    Raises:
+        TypeError: As `quantize` does, or if counts is not an integer tensor.
+        ValueError: As `quantize` does, or if counts are not 256 numbers of at least 0.
+    """
+    weights = torch.ones(MAX_BINS, dtype=torch.float64, device="cpu")
+    if counts is not None:
+        weights += _checked_counts(counts).cpu()
+    levels = torch.arange(MAX_BINS, dtype=torch.uint8, device="cpu")
+    tokens = quantize(levels, num_bins)
+    totals = torch.zeros_like(weights).index_add_(0, tokens, weights)  # of each bin
+    costs = (totals[tokens] / weights).log().float()
+    return costs.to(images.device)[grey_levels(images).long()]
 
 
 def check_num_bins(num_bins: int) -> int:
@@ -174,20 +215,15 @@ def check_integers(tokens: torch.Tensor) -> None:
         )
 
 
-def _levels(images: torch.Tensor) -> torch.Tensor:
-    """Return grey levels 0 to 255, having checked what was given."""
-    if not isinstance(images, torch.Tensor):
-        raise TypeError(f"images must be a torch.Tensor, not {type(images).__name__}.")
-    if images.dtype == torch.uint8:
-        return images
-    if images.dtype not in (torch.float16, torch.float32, torch.float64):
-        raise TypeError(
-            f"images have dtype {images.dtype}; give uint8 levels (0 to 255) or float16, "
-            "float32 or float64 intensities (0 to 1)."
+def _checked_counts(counts: torch.Tensor) -> torch.Tensor:
+    if not isinstance(counts, torch.Tensor) or counts.dtype not in INTEGERS:
+        raise TypeError("counts must be an integer tensor.")
+    if counts.shape != (MAX_BINS,) or int(counts.min()) < 0:
+        raise ValueError(
+            f"counts must be {MAX_BINS} numbers of at least 0, one a level, as "
+            "torch.bincount(images.flatten(), minlength=256) gives them."
         )
-    if images.numel() and not bool(((images >= 0) & (images <= 1)).all()):  # NaN fails too
-        raise ValueError(f"float images must lie in 0 to 1, but {_what_is_wrong(images)}")
-    return torch.round(images.float() * 255)
+    return counts
 
 
 def _what_is_wrong(images: torch.Tensor) -> str:
@@ -199,4 +235,6 @@ def _what_is_wrong(images: torch.Tensor) -> str:
         advice = "Take away the rounding error with clamp(0, 1)."
     elif smallest >= 0 and largest <= 255:
         advice = "Divide 8-bit levels by 255."
+        if largest < 128:
+            advice = "Divide by the level of white, so that it becomes 1."
     return f"some value does not (smallest {smallest:.15g}, largest {largest:.15g}). {advice}"

@@ -12,8 +12,8 @@ from statistics import median
 import yaml
 
 MODULE_ORDER = [
-    *("runtime", "data", "quantization", "context", "distributed", "models", "evaluation"),
-    "classification",
+    *("runtime", "quantization", "picture_files", "own_pictures", "data", "context"),
+    *("distributed", "models", "evaluation", "classification"),
     *("checkpoint", "optimization", "trainable", "training_state", "training"),
     *(
         "known",

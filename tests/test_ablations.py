@@ -56,9 +56,10 @@ def test_each_trial_trains_as_it_says_and_is_measured(trial, monkeypatch):
     assert row["parameters"] == model.num_parameters
 
 
-def test_the_record_holds_a_row_for_each_trial(monkeypatch):
+def test_the_record_holds_a_row_for_each_trial(monkeypatch, tmp_path):
     written, threads = {}, torch.get_num_threads()
     monkeypatch.setattr("experiments.trials.add_asset", lambda *file: written.update([file]))
+    monkeypatch.setattr("experiments.trials.CHECKPOINTS", tmp_path)
     trials = [dataclasses.replace(trial, steps=1) for trial in ablations.TRIALS[:2]]
     monkeypatch.setattr(ablations, "TRIALS", trials)
     ablations.main()

@@ -36,9 +36,10 @@ def file_of(script):
 
 
 @each_script
-def test_the_record_holds_a_row_for_each_trial(script, monkeypatch):
+def test_the_record_holds_a_row_for_each_trial(script, monkeypatch, tmp_path):
     written, threads = {}, torch.get_num_threads()
     monkeypatch.setattr("experiments.trials.add_asset", lambda *file: written.update([file]))
+    monkeypatch.setattr("experiments.trials.CHECKPOINTS", tmp_path)
     monkeypatch.setattr(script, "TRIALS", SMALL)
     script.main()
     torch.set_num_threads(threads)

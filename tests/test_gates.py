@@ -42,10 +42,11 @@ def test_a_gate_that_is_shut_lets_nothing_pass():
     torch.testing.assert_close(found, torch.tensor([[0.0, -2.0]]).tanh())
 
 
-def test_the_record_holds_a_row_for_each_trial(monkeypatch):
+def test_the_record_holds_a_row_for_each_trial(monkeypatch, tmp_path):
     written = {}
     monkeypatch.setattr(gates, "run", lambda trial: {"change": trial.change, "seed": trial.seed})
     monkeypatch.setattr("experiments.trials.add_asset", written.__setitem__)
+    monkeypatch.setattr("experiments.trials.CHECKPOINTS", tmp_path)
     monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
     gates.main()
     rows = json.loads(written["records/measurements/gates.json"])["rows"]

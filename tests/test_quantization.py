@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reader_settings import SETTINGS
 
+from pixelar_lib.data import load_mnist
 from pixelar_lib.quantization import (
     binarize,
     check_count,
@@ -16,6 +17,7 @@ from pixelar_lib.quantization import (
     check_tokens,
     dequantize,
     quantize,
+    shade_nll,
 )
 
 LEVELS = torch.arange(256)
@@ -236,6 +238,54 @@ def test_binarize_refuses_what_quantize_refuses():
         binarize(torch.tensor([1.5]), torch.Generator())
 
 
+# The shade inside a bin
+
+EACH_LEVEL = torch.arange(256, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("num_bins", [2, 3, 16, 100, 256])
+@pytest.mark.parametrize("counted", [False, True])
+def test_shades_of_a_bin_have_probabilities_that_sum_to_one(num_bins, counted):
+    counts = torch.arange(256) ** 2 if counted else None
+    probabilities = (-shade_nll(EACH_LEVEL, num_bins, counts).double()).exp()
+    sums = (
+        torch.zeros(num_bins).double().index_add_(0, quantize(EACH_LEVEL, num_bins), probabilities)
+    )
+    torch.testing.assert_close(sums, torch.ones(num_bins).double(), rtol=1e-5, atol=0)
+
+
+def test_shade_of_known_cases():
+    images = torch.tensor([[[0, 200]]], dtype=torch.uint8)
+    assert shade_nll(images, 256).abs().max() == 0  # a bin for each level
+    torch.testing.assert_close(shade_nll(images, 16), torch.full((1, 1, 2), math.log(16)))
+    torch.testing.assert_close(shade_nll(images / 255, 2), torch.full((1, 1, 2), math.log(128)))
+    counts = torch.zeros(256, dtype=torch.long)
+    counts[0] = 83  # of 99 in its bin of 16, each counted once more
+    expected = torch.tensor([math.log(99 / 84), math.log(16)]).view(1, 1, 2)
+    torch.testing.assert_close(shade_nll(images, 16, counts), expected)
+
+
+def test_counted_shades_cost_less_on_real_digits():
+    train, test = load_mnist("train").images, load_mnist("test").images
+    counts = torch.bincount(train.flatten(), minlength=256)
+    bits = float(shade_nll(test, 16, counts).mean()) / math.log(2)
+    assert 0.70 < bits < 0.76  # 0.729 on the full set
+
+
+@pytest.mark.parametrize(
+    ("counts", "error"),
+    [
+        (torch.ones(256), TypeError),
+        ([1] * 256, TypeError),
+        (torch.ones(255, dtype=torch.long), ValueError),
+        (-torch.ones(256, dtype=torch.long), ValueError),
+    ],
+)
+def test_counts_that_are_none_are_refused(counts, error):
+    with pytest.raises(error, match="counts must be"):
+        shade_nll(EACH_LEVEL, 16, counts)
+
+
 # The reader's settings
 
 
@@ -243,7 +293,7 @@ def test_binarize_refuses_what_quantize_refuses():
 def test_readers_settings_change_no_token(setting):
     def use():
         drawn = binarize(images, torch.Generator(device="cpu").manual_seed(1))
-        return quantize(images, 16), dequantize(tokens, 16), drawn
+        return quantize(images, 16), dequantize(tokens, 16), drawn, shade_nll(images, 16)
 
     images, tokens = torch.linspace(0, 1, 1000), torch.arange(16)
     expected = use()

@@ -8,7 +8,7 @@ import torch
 from experiments import recurrent
 
 
-def test_the_record_holds_what_each_trial_found(monkeypatch):
+def test_the_record_holds_what_each_trial_found(monkeypatch, tmp_path):
     written = {}
     small = {"channels": 4, "hidden_size": 4}
     trials = [
@@ -18,6 +18,7 @@ def test_the_record_holds_what_each_trial_found(monkeypatch):
     monkeypatch.setattr(recurrent, "TRIALS", trials)
     monkeypatch.setattr(recurrent, "load_mnist", tiny_recipes.few_digits)
     monkeypatch.setattr("experiments.trials.add_asset", written.__setitem__)
+    monkeypatch.setattr("experiments.trials.CHECKPOINTS", tmp_path)
     monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
     recurrent.main()
     rows = json.loads(written["records/measurements/recurrent.json"])["rows"]

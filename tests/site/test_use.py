@@ -228,7 +228,7 @@ def test_a_missing_page_leads_home():
 HIDDEN = """() => [...document.querySelectorAll("article *")]
     .filter((element) => element.matches("h1, h2, h3, p, li, td, th, dt, dd, pre, img"))
     .filter((element) => !element.checkVisibility({ visibilityProperty: true }))
-    .filter((element) => !element.closest("details:not([open]), .explanation, dialog, form"))
+    .filter((element) => !element.closest("details:not([open]), .explanation, .why, dialog, form"))
     .map((element) => element.outerHTML.slice(0, 100))"""
 
 
