@@ -5,6 +5,7 @@ from pixelar_lib.models.categorical_mlp import CategoricalPixelPredictor
 from pixelar_lib.models.codebook import Codebook, perplexity, straight_through
 from pixelar_lib.models.diagonal_bilstm import DiagonalBiLSTM
 from pixelar_lib.models.modules import (
+    Loadable,
     batches,
     check_initializable,
     evaluating,
@@ -24,6 +25,7 @@ __all__ = [
     "Codebook",
     "DiagonalBiLSTM",
     "ImageGPT",
+    "Loadable",
     "PixelCNN",
     "PixelModel",
     "RasterLSTM",
