@@ -81,6 +81,30 @@ def test_an_array_that_cannot_be_used_is_refused(source, error, message):
         load_own(source)
 
 
+def test_squares_become_their_mean_when_asked():
+    levels = some_levels()
+    large = levels.repeat(4, axis=1).repeat(4, axis=2)  # as the lab saves them
+    own = load_own(large, shrink=4)
+    assert torch.equal(own.images, torch.from_numpy(levels))
+    assert own.notes == ("Squares of 4 x 4 pixels became one pixel each.",)
+    large[:, 0, 0] = 0
+    mean = (15 * levels[:, 0, 0].astype(int) + large[:, 0, 0]) / 16
+    assert np.abs(load_own(large, shrink=4).images[:, 0, 0].numpy() - mean).max() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("shrink", "error", "message"),
+    [
+        (4, ValueError, "pictures of 6 x 5 pixels cannot be cut into squares of 4 x 4"),
+        (0, ValueError, "shrink is 0; it must be at least 1"),
+        (0.5, TypeError, "shrink must be an int"),
+    ],
+)
+def test_squares_that_do_not_fit_are_refused(shrink, error, message):
+    with pytest.raises(error, match=message):
+        load_own(some_levels(), shrink=shrink)
+
+
 def test_pictures_of_one_pixel_are_pictures():
     assert load_own(some_levels(size=(1, 1))).images.shape == (24, 1, 1)
 
