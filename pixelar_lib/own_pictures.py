@@ -124,7 +124,7 @@ def _load(source: str | Path | np.ndarray | torch.Tensor) -> Pictures:
 
 def _shrunk(pictures: Pictures, side: int) -> Pictures:
     """Replace each square of so many pixels by its mean."""
-    if side == 1:
+    if side == 1 or not len(pictures):
         return pictures
     height, width = pictures.images.shape[1:]
     if height % side or width % side:
