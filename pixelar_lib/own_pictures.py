@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pixelar_lib.picture_files import IDX_NAMES, find_idx, read_folder, read_idx
+from pixelar_lib.picture_files import IDX_NAMES, find_idx, grey_note, read_folder, read_idx
 from pixelar_lib.quantization import check_count, grey_levels
 from pixelar_lib.runtime import seeded_generator
 
@@ -142,10 +142,8 @@ def _checked(pictures: Pictures, source: object) -> Pictures:
     """Return pictures that can be trained on, or say why these cannot."""
     images = pictures.images
     if len(images) < FEWEST:
-        raise ValueError(
-            f"{source} holds {len(images)} pictures that can be used, and {FEWEST} are the least. "
-            + " ".join(pictures.notes)
-        )
+        count = f"{source} holds {len(images)} pictures that can be used; {FEWEST} are the least."
+        raise ValueError(" ".join([count, *pictures.notes]))
     if bool((images == images[0, 0, 0]).all()):
         raise ValueError(
             f"all pixels of all pictures in {source} have the level {int(images[0, 0, 0])}; there "
@@ -170,7 +168,7 @@ def _from_array(array: np.ndarray | torch.Tensor) -> Pictures:
     levels = grey_levels(images)  # of each colour, too
     if in_colour:
         levels = levels.double() @ torch.tensor(GREY_WEIGHTS, dtype=torch.float64)
-    notes = (f"{len(images)} pictures in colour were turned to grey.",) if in_colour else ()
+    notes = (grey_note(len(images)),) if in_colour else ()
     return Pictures(levels.round().to(torch.uint8), notes=notes)
 
 

@@ -72,7 +72,7 @@ def test_colour_is_turned_to_grey_as_pillow_does_and_said(tmp_path):
         (some_levels()[0], ValueError, r"shape \(6, 5\); give \(N, H, W\)"),
         (some_levels(size=(*SIZE, 4)), ValueError, r"shape \(24, 6, 5, 4\); give"),
         (some_levels(size=(0, 5)), ValueError, r"shape \(24, 0, 5\); give"),
-        (some_levels(FEWEST - 1), ValueError, "19 pictures that can be used, and 20 are the least"),
+        (some_levels(FEWEST - 1), ValueError, "19 pictures that can be used; 20 are the least"),
         (np.full((30, 4, 4), 255, np.uint8), ValueError, "have the level 255; there is nothing"),
     ],
 )
@@ -166,6 +166,11 @@ def test_what_only_looks_odd_is_taken(folder):
     for image in (own.images[24], own.images[25], own.images[26]):
         assert torch.equal(image, torch.from_numpy(levels))
     assert own.images[27].unique().tolist() == [0, 255]
+
+
+def test_a_single_picture_in_colour_is_one(folder):
+    Image.new("RGB", SIZE[::-1], (200, 30, 30)).save(folder / "red.png")
+    assert load_own(folder).notes == ("1 picture in colour was turned to grey.",)
 
 
 def test_sizes_that_differ_are_refused_and_listed(folder):
