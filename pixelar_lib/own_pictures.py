@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pixelar_lib.picture_files import IDX_NAMES, find_idx, read_folder, read_idx
+from pixelar_lib.picture_files import IDX_NAMES, find_idx, grey_note, read_folder, read_idx
 from pixelar_lib.quantization import check_count, grey_levels
 from pixelar_lib.runtime import seeded_generator
 
@@ -63,8 +63,8 @@ class Pictures:
         )
 
 
-def load_own(source: str | Path | np.ndarray | torch.Tensor) -> Pictures:
-    """Load pictures that are not MNIST. None is resized, and what was changed is noted.
+def load_own(source: str | Path | np.ndarray | torch.Tensor, shrink: int = 1) -> Pictures:
+    """Load pictures that are not MNIST. What was changed is noted, and nothing is resized unasked.
 
     Colour is turned to grey by the usual weights of red, green and blue. In a folder, files
     that cannot be used are left out, and so are pictures of another size than most.
@@ -79,18 +79,28 @@ def load_own(source: str | Path | np.ndarray | torch.Tensor) -> Pictures:
             an `.npy` file;
             an array or tensor: uint8 levels 0 to 255, or floats 0 to 1, of shape (N, H, W), or
             (N, H, W, 3) in colour.
+        shrink: Side of the squares that become one pixel each, their mean; 16 brings pictures
+            that were saved in Pixel Lab back to 28 x 28.
 
     Returns:
         The pictures.
 
     Raises:
-        TypeError: If the source, or the type of its numbers, is none of these.
+        TypeError: If the source, or the type of its numbers, is none of these; or if shrink is
+            not an integer.
         FileNotFoundError: If there is no such file or folder.
         ValueError: If a file is damaged, fewer than 20 pictures can be used, no size is that
-            of more than half of them, or all pixels of all pictures are alike.
+            of more than half of them, shrink does not divide it, or all pixels of all pictures
+            are alike.
     """
+    shrink = check_count("shrink", shrink)
+    name = "the array" if isinstance(source, np.ndarray | torch.Tensor) else source
+    return _checked(_shrunk(_load(source), shrink), name)
+
+
+def _load(source: str | Path | np.ndarray | torch.Tensor) -> Pictures:
     if isinstance(source, np.ndarray | torch.Tensor):
-        return _checked(_from_array(source), "the array")
+        return _from_array(source)
     if not isinstance(source, str | Path):
         raise TypeError(
             f"source is a {type(source).__name__}; give the path of a folder or file, or an array."
@@ -100,11 +110,11 @@ def load_own(source: str | Path | np.ndarray | torch.Tensor) -> Pictures:
         raise FileNotFoundError(f"{path} does not exist; look for a slip in its name.")
     if path.is_dir():
         idx = find_idx(path, "train-", "images")
-        return _checked(_from_idx(idx) if idx else _from_folder(path), path)
+        return _from_idx(idx) if idx else _from_folder(path)
     if path.suffix in (".npz", ".npy"):
-        return _checked(_from_numpy(path), path)
+        return _from_numpy(path)
     if any(name in path.name for name in IDX_NAMES):
-        return _checked(_from_idx(path), path)
+        return _from_idx(path)
     raise ValueError(
         f"{path.name} is none of the files that hold many pictures: an .npz or .npy file, or one "
         "named as MNIST's, such as train-images-idx3-ubyte.gz. For pictures in files of their own, "
@@ -112,14 +122,28 @@ def load_own(source: str | Path | np.ndarray | torch.Tensor) -> Pictures:
     )
 
 
+def _shrunk(pictures: Pictures, side: int) -> Pictures:
+    """Replace each square of so many pixels by its mean."""
+    if side == 1 or not len(pictures):
+        return pictures
+    height, width = pictures.images.shape[1:]
+    if height % side or width % side:
+        raise ValueError(
+            f"pictures of {height} x {width} pixels cannot be cut into squares of {side} x {side}; "
+            "choose a shrink that divides both."
+        )
+    squares = pictures.images.unflatten(2, (-1, side)).unflatten(1, (-1, side))
+    means = squares.sum(dim=(2, 4), dtype=torch.long).double() / side**2
+    note = f"Squares of {side} x {side} pixels became one pixel each."
+    return replace(pictures, images=means.round().to(torch.uint8), notes=(*pictures.notes, note))
+
+
 def _checked(pictures: Pictures, source: object) -> Pictures:
     """Return pictures that can be trained on, or say why these cannot."""
     images = pictures.images
     if len(images) < FEWEST:
-        raise ValueError(
-            f"{source} holds {len(images)} pictures that can be used, and {FEWEST} are the least. "
-            + " ".join(pictures.notes)
-        )
+        count = f"{source} holds {len(images)} pictures that can be used; {FEWEST} are the least."
+        raise ValueError(" ".join([count, *pictures.notes]))
     if bool((images == images[0, 0, 0]).all()):
         raise ValueError(
             f"all pixels of all pictures in {source} have the level {int(images[0, 0, 0])}; there "
@@ -144,7 +168,7 @@ def _from_array(array: np.ndarray | torch.Tensor) -> Pictures:
     levels = grey_levels(images)  # of each colour, too
     if in_colour:
         levels = levels.double() @ torch.tensor(GREY_WEIGHTS, dtype=torch.float64)
-    notes = (f"{len(images)} pictures in colour were turned to grey.",) if in_colour else ()
+    notes = (grey_note(len(images)),) if in_colour else ()
     return Pictures(levels.round().to(torch.uint8), notes=notes)
 
 

@@ -81,6 +81,12 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=begin).reshape(shape).copy()
 
 
+def grey_note(count: int) -> str:
+    """Return a sentence that says how many pictures were in colour."""
+    pictures = "1 picture in colour was" if count == 1 else f"{count} pictures in colour were"
+    return f"{pictures} turned to grey."
+
+
 class _Unusable(Exception):
     """Why a file is left out."""
 
@@ -127,7 +133,7 @@ def _usual_size(folder: Path, sizes: list[tuple]) -> tuple[int, int]:
 
 
 def _notes(num_in_colour: int, left_out: dict[Path, str]) -> tuple[str, ...]:
-    notes = [f"{num_in_colour} pictures in colour were turned to grey."] if num_in_colour else []
+    notes = [grey_note(num_in_colour)] if num_in_colour else []
     for reason in dict.fromkeys(left_out.values()):
         names = [str(file) for file, why in left_out.items() if why == reason]
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -72,13 +72,37 @@ def test_colour_is_turned_to_grey_as_pillow_does_and_said(tmp_path):
         (some_levels()[0], ValueError, r"shape \(6, 5\); give \(N, H, W\)"),
         (some_levels(size=(*SIZE, 4)), ValueError, r"shape \(24, 6, 5, 4\); give"),
         (some_levels(size=(0, 5)), ValueError, r"shape \(24, 0, 5\); give"),
-        (some_levels(FEWEST - 1), ValueError, "19 pictures that can be used, and 20 are the least"),
+        (some_levels(FEWEST - 1), ValueError, "19 pictures that can be used; 20 are the least"),
         (np.full((30, 4, 4), 255, np.uint8), ValueError, "have the level 255; there is nothing"),
     ],
 )
 def test_an_array_that_cannot_be_used_is_refused(source, error, message):
     with pytest.raises(error, match=message):
         load_own(source)
+
+
+def test_squares_become_their_mean_when_asked():
+    levels = some_levels()
+    large = levels.repeat(4, axis=1).repeat(4, axis=2)  # as the lab saves them
+    own = load_own(large, shrink=4)
+    assert torch.equal(own.images, torch.from_numpy(levels))
+    assert own.notes == ("Squares of 4 x 4 pixels became one pixel each.",)
+    large[:, 0, 0] = 0
+    mean = (15 * levels[:, 0, 0].astype(int) + large[:, 0, 0]) / 16
+    assert np.abs(load_own(large, shrink=4).images[:, 0, 0].numpy() - mean).max() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("shrink", "error", "message"),
+    [
+        (4, ValueError, "pictures of 6 x 5 pixels cannot be cut into squares of 4 x 4"),
+        (0, ValueError, "shrink is 0; it must be at least 1"),
+        (0.5, TypeError, "shrink must be an int"),
+    ],
+)
+def test_squares_that_do_not_fit_are_refused(shrink, error, message):
+    with pytest.raises(error, match=message):
+        load_own(some_levels(), shrink=shrink)
 
 
 def test_pictures_of_one_pixel_are_pictures():
@@ -142,6 +166,11 @@ def test_what_only_looks_odd_is_taken(folder):
     for image in (own.images[24], own.images[25], own.images[26]):
         assert torch.equal(image, torch.from_numpy(levels))
     assert own.images[27].unique().tolist() == [0, 255]
+
+
+def test_a_single_picture_in_colour_is_one(folder):
+    Image.new("RGB", SIZE[::-1], (200, 30, 30)).save(folder / "red.png")
+    assert load_own(folder).notes == ("1 picture in colour was turned to grey.",)
 
 
 def test_sizes_that_differ_are_refused_and_listed(folder):
