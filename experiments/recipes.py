@@ -172,10 +172,10 @@ RECIPES = {
         data="thresholded",
     ),
     "pixelcnn-k2-small": Recipe(
-        purpose="A PixelCNN with as many parameters, trained for about as long beside it.",
+        purpose="A PixelCNN with as many parameters, trained for about as long.",
         model="PixelCNN",
         arguments={"num_bins": 2, "channels": 25},
-        fit={"steps": 30_000, **PIXELCNN_FIT},
+        fit={"steps": 100_000, **PIXELCNN_FIT},
         data="thresholded",
     ),
 }
