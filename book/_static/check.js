@@ -11,7 +11,7 @@
   again.type = "button";
   again.className = "btn btn-secondary";
   again.textContent = "Start again";
-  questions.at(-1).after(score, again);
+  questions[questions.length - 1].after(score, again);
 
   // Storage can be switched off, or hold something else.
   function remembered() {

@@ -3,7 +3,7 @@ import js from "@eslint/js";
 
 const PAGE = [
   ...["addEventListener", "atob", "clearTimeout", "console", "document", "history", "innerHeight"],
-  ...["innerWidth", "IntersectionObserver", "location", "matchMedia", "MathJax", "navigator"],
+  ...["innerWidth", "IntersectionObserver", "localStorage", "location", "matchMedia", "MathJax", "navigator"],
   ...["performance", "prompt", "requestAnimationFrame", "setTimeout", "URL", "URLSearchParams"],
   "window",
 ];
