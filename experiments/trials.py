@@ -54,8 +54,8 @@ def record_file(experiment: str) -> str:
 
 
 def _finished(file: Path, commit: str) -> dict[str, dict]:
-    """Return the rows of trials that this commit has finished before."""
-    if not file.exists():
+    """Return the rows of trials that this commit has finished before; none if code was changed."""
+    if not file.exists() or commit.endswith("-dirty"):
         return {}
     notes = []
     for line in file.read_text(encoding="utf8").splitlines():

@@ -174,10 +174,12 @@ def _from_array(array: np.ndarray | torch.Tensor) -> Pictures:
 
 def _from_numpy(path: Path) -> Pictures:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive) if path.suffix == ".npz" else {"images": archive}
-    except TypeError:  # an .npy file is an array, which is no context manager
-        arrays = {"images": np.load(path, allow_pickle=False)}
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):  # an .npy file
+            arrays = {"images": loaded}
+        else:
+            with loaded:
+                arrays = dict(loaded)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} cannot be read as numbers: {error}.") from error
     images = arrays.pop("images", None)
@@ -197,8 +199,8 @@ def _from_idx(path: Path) -> Pictures:
 
 def _from_folder(folder: Path) -> Pictures:
     read, notes = read_folder(folder)
-    images = np.stack([*read.values(), np.zeros((1, 1), np.uint8)][: max(1, len(read))])
-    found = Pictures(torch.from_numpy(images[: len(read)]), notes=notes)
+    images = np.stack([*read.values()]) if read else np.zeros((0, 1, 1), np.uint8)
+    found = Pictures(torch.from_numpy(images), notes=notes)
     below = [file.relative_to(folder).parts for file in read]
     in_folders = all(len(parts) > 1 for parts in below)
     names = np.array([parts[0] for parts in below]) if in_folders else None

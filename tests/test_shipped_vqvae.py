@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shutil
 from dataclasses import asdict
 
 import pytest
@@ -29,18 +28,6 @@ each_record = pytest.mark.parametrize("name", RECIPES)
 @pytest.fixture(scope="module")
 def shipped():
     return zoo.load_vqvae(NAME)
-
-
-@pytest.fixture
-def assets(tmp_path, monkeypatch):
-    """A copy of the assets that a test may damage."""
-    copy = tmp_path / "assets"
-    shutil.copytree(runtime.ASSETS, copy, ignore=shutil.ignore_patterns("*.xz"))
-    for module in (runtime, zoo):
-        monkeypatch.setattr(module, "ASSETS", copy)
-    monkeypatch.setattr("experiments.assets.ASSETS", copy)
-    monkeypatch.setattr("experiments.assets.SUMS", copy / "SHA256SUMS")
-    return copy
 
 
 # Records

@@ -65,6 +65,15 @@ def test_rows_of_another_commit_are_measured_again(state, monkeypatch):
     assert calls == [1, 1, 2, 3]
 
 
+def test_rows_of_uncommitted_code_are_measured_again(state, monkeypatch):
+    calls = []
+    monkeypatch.setattr(trials, "git_commit", lambda: "first-dirty")  # says nothing of the change
+    with pytest.raises(KeyboardInterrupt):
+        trials.measure("squares", "", TRIALS, run_until(2, calls))
+    trials.measure("squares", "", TRIALS, run_until(None, calls))
+    assert calls == [1, 1, 2, 3]
+
+
 def test_a_line_that_was_cut_off_is_measured_again(state):
     calls = []
     with pytest.raises(KeyboardInterrupt):

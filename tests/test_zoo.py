@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shutil
 import statistics
 from dataclasses import asdict
 from pathlib import Path
@@ -37,18 +36,6 @@ FEW = 200  # images that the figure "test_200" was measured on, for everybody to
 
 each_model = pytest.mark.parametrize("name", zoo.list_pretrained())
 each_record = pytest.mark.parametrize("name", zoo.results())
-
-
-@pytest.fixture
-def assets(tmp_path, monkeypatch):
-    """A copy of the assets that a test may damage."""
-    copy = tmp_path / "assets"
-    shutil.copytree(runtime.ASSETS, copy, ignore=shutil.ignore_patterns("*.xz"))
-    for module in (runtime, zoo):
-        monkeypatch.setattr(module, "ASSETS", copy)
-    monkeypatch.setattr("experiments.assets.ASSETS", copy)
-    monkeypatch.setattr("experiments.assets.SUMS", copy / "SHA256SUMS")
-    return copy
 
 
 def rewrite_record(name, **changes):
