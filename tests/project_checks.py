@@ -34,7 +34,8 @@ MODULE_ORDER = [
     ),
 ]
 
-FILES = {"CITATION.cff", "LICENSE", "Makefile", "README.md", "environment.yml", "pyproject.toml"}
+TEXTS = {"CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md"}
+FILES = TEXTS | {"Makefile", "environment.yml", "pyproject.toml"}
 BOOK_FILES = {"_config.yml", "_toc.yml"}
 FOLDERS = {"benchmarks", "book", "experiments", "notebooks", "pixelar_lib", "tests"}
 ROOT = FILES | BOOK_FILES | FOLDERS | {".ci", ".gitattributes", ".github", ".gitignore"}
