@@ -184,6 +184,42 @@ def minutes_complaints(notebooks, text, pattern):
     return found
 
 
+DURATION = re.compile(r"(\d+) hours?(?: (\d+) minutes)?")
+CHAPTER_LINK = re.compile(
+    r"(?:\]\(|:link: )(?:\.\./)?(?:notebooks/)?(\d\d_\w+)(?:\.ipynb\))?( to \[)?"
+)
+
+
+def duration_complaints(notebooks, text):
+    """Complain where a list tells other hours than the cards of the chapters that it links to.
+
+    Args:
+        notebooks: By file name.
+        text: Holds lists: a heading, an item, a row or a bold beginning with hours and links.
+    """
+    cards = {name[:-6]: markdown(notebook) for name, notebook in sorted(notebooks.items())}
+    minutes = {
+        name: int(re.search(r"\*\*Time\*\* (\d+) ", card)[1]) for name, card in cards.items()
+    }
+    found = []
+    for stretch in re.split(r"(?m)^(?=## |- |\| |\*\*)", text):
+        told, chapters = DURATION.search(stretch), linked_chapters(stretch, [*minutes])
+        if told and chapters:
+            hours, rest = divmod(sum(minutes[name] for name in chapters), 60)
+            if (hours, rest) != (int(told[1]), int(told[2] or 0)):
+                found.append(f"{told[0]}, but {len(chapters)} chapters take {hours} h {rest} min")
+    return found
+
+
+def linked_chapters(text, names):
+    """Return the chapters that a text links to, and all between "[a](...) to [b](...)"."""
+    found, since = set(), None
+    for name, to in CHAPTER_LINK.findall(text):
+        found.update(names[names.index(since or name) : names.index(name) + 1])
+        since = name if to else None
+    return found
+
+
 # The library
 
 
