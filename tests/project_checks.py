@@ -197,7 +197,7 @@ def duration_complaints(notebooks, text):
         notebooks: By file name.
         text: Holds lists: a heading, an item, a row or a bold beginning with hours and links.
     """
-    cards = {name[:-6]: markdown(notebook) for name, notebook in sorted(notebooks.items())}
+    cards = {name.split(".")[0]: markdown(notebook) for name, notebook in sorted(notebooks.items())}
     minutes = {
         name: int(re.search(r"\*\*Time\*\* (\d+) ", card)[1]) for name, card in cards.items()
     }

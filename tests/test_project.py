@@ -220,7 +220,7 @@ def test_hours_are_those_of_the_chapters_fails():
         f"{number:02}_a.ipynb": new_notebook(cells=[new_markdown_cell(card)])
         for number, card in enumerate(cards)
     }
-    for text, complaints in [
+    for passage, complaints in [
         ("- 2 hours 10 minutes: [0](00_a.ipynb) to [3](03_a.ipynb)\n", 0),
         ("- 2 hours: [0](00_a.ipynb) to [3](03_a.ipynb)\n", 1),
         ("- 2 hours: [1](../notebooks/01_a.ipynb) to [3](../notebooks/03_a.ipynb)\n", 0),
@@ -229,7 +229,7 @@ def test_hours_are_those_of_the_chapters_fails():
         ("- 1 hour: [1](01_a.ipynb)\n- 1 hour 25 minutes: [2](02_a.ipynb) [3](03_a.ipynb)\n", 1),
         ("Training took 3 hours.\n\n- [1](01_a.ipynb)\n", 0),
     ]:
-        assert len(checks.duration_complaints(notebooks, text)) == complaints
+        assert len(checks.duration_complaints(notebooks, passage)) == complaints
 
 
 # The library
