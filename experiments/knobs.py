@@ -167,7 +167,7 @@ def steps_in_time(setting: Setting) -> int:
     """Return how many steps of a setting take as long as the base's, from a few of both."""
     base = SETTINGS[0]  # twice: the first training in a process also pays for what torch loads
     paces = [train(each, {**FIT, "steps": PACE_STEPS}, 0)[1] for each in (base, base, setting)]
-    return max(1, round(FIT["steps"] * paces[1] / paces[2], -1))
+    return max(1, 10 * round(FIT["steps"] * paces[1] / paces[2] / 10))
 
 
 def build(setting: Setting) -> CategoricalPixelPredictor:
