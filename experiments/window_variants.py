@@ -42,8 +42,8 @@ class WithPosition(CategoricalPixelPredictor):
         return torch.cat([found, self.num_bins + 1 + place], dim=2)
 
     def training_loss(self, tokens, pixels, labels=None):
-        logits = self.predict_windows(self.contexts(tokens, labels, pixels))
-        return F.cross_entropy(logits.flatten(0, 1), targets(tokens, pixels).flatten())
+        windows = self.contexts(tokens, labels, pixels).flatten(0, 1)  # hardly ever two alike
+        return F.cross_entropy(self.key_predictor()(windows), targets(tokens, pixels).flatten())
 
 
 def with_depth(num_hidden: int, num_bins: int, **arguments) -> CategoricalPixelPredictor:

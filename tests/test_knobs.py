@@ -41,7 +41,7 @@ def small(setting):
 
 def test_each_setting_is_compared_with_its_own_reference(digits, monkeypatch, tmp_path):
     chosen = [s for s in knobs.SETTINGS if s.knob in ("base", "position")]
-    chosen.insert(1, knobs.raster(10))
+    chosen[1:1] = knobs.also_in_time([knobs.raster(10), knobs.raster(28)])
     monkeypatch.setattr(knobs, "SETTINGS", [small(setting) for setting in chosen])
     monkeypatch.setattr(knobs, "TRIALS", [(s, seed) for s in knobs.SETTINGS for seed in (0, 1)])
     knobs.main()
@@ -54,6 +54,7 @@ def test_each_setting_is_compared_with_its_own_reference(digits, monkeypatch, tm
         assert row["equal_time"] or row["fit"]["steps"] == 3
     against = {(r["knob"], r["value"]): tuple(r["against"]) for r in rows}
     assert against["position", "raster 10"] == ("context", "raster 10")
+    assert against["position", "raster 28"] == ("context", "raster 28")
     assert against["position", "radius 3"] == against["context", "raster 10"] == ("base", "base")
     assert bits["base", "base", False, 0] != bits["base", "base", False, 1]
     assert not list((tmp_path / "checkpoints").iterdir())
@@ -74,23 +75,33 @@ def test_equal_time_means_steps_in_proportion_to_the_pace(digits, monkeypatch):
 
     monkeypatch.setattr(knobs, "train", paced)
     monkeypatch.setattr(knobs, "FIT", {**knobs.FIT, "steps": 1_000})
-    assert knobs.steps_in_time(knobs.raster(10)) == 4_000
+    steps = knobs.steps_in_time(knobs.raster(10))
+    assert type(steps) is int and steps == 4_000
+
+
+def test_what_a_process_pays_once_does_not_count_as_pace(digits, monkeypatch):
+    seconds = iter([20.0, 1.0, 0.5])
+    monkeypatch.setattr(knobs, "train", lambda *_: (None, next(seconds)))
+    monkeypatch.setattr(knobs, "FIT", {**knobs.FIT, "steps": 1_000})
+    assert knobs.steps_in_time(knobs.raster(10)) == 2_000
 
 
 def test_settings_differ_from_the_base_in_one_thing():
-    base = knobs.SETTINGS[0]
-    for setting in knobs.SETTINGS[1:]:
-        reference = base if setting.against == ("base", "base") else knobs.raster(10)
+    named = {(s.knob, s.value): s for s in reversed(knobs.SETTINGS)}
+    for place, setting in enumerate(knobs.SETTINGS[1:], 1):
+        reference = named[setting.against]
+        assert not reference.equal_time and knobs.SETTINGS.index(reference) < place
         other_arguments = {k: v for k, v in setting.arguments.items() if k not in ("neighbourhood",
                            "context_length") and knobs.BASE.get(k) != v}  # fmt: skip
         differ = [
             setting.arguments.get("neighbourhood") != reference.arguments.get("neighbourhood"),
             bool(other_arguments),
-            bool(setting.fit),
+            len({*setting.fit.items()} ^ {*reference.fit.items()}) > 0,
             setting.num_images != reference.num_images,
             setting.network is not reference.network,
         ]
         assert sum(differ) == 1, setting
+        assert len({*setting.fit.items()} - {*reference.fit.items()}) <= 1
 
 
 def test_one_hot_tokens_stay_as_they_are(digits):
@@ -123,6 +134,17 @@ def test_position_trains_on_what_it_scores():
     torch.testing.assert_close(loss, model.nll(tokens).mean())
 
 
+def test_each_network_computes_its_first_layer_as_fast_as_the_base_does():
+    for setting in knobs.SETTINGS:
+        model, used = knobs.build(setting), []
+        predict = model.key_predictor()
+        assert predict != model.predict_windows, setting
+        model.key_predictor = lambda use=(used.append, predict): use[0](1) or use[1]
+        tokens = torch.zeros(1, 28, 28, dtype=torch.long)
+        model.training_loss(tokens, torch.tensor([[0, 783]])).backward()
+        assert used, setting
+
+
 @pytest.mark.parametrize("num_hidden", [1, 2, 3, 4])
 def test_depth_counts_hidden_layers(num_hidden):
     model = with_depth(num_hidden, 4, **WINDOW)
@@ -131,6 +153,9 @@ def test_depth_counts_hidden_layers(num_hidden):
     assert len({id(layer.weight) for layer in linear}) == len(linear)
     tokens = torch.zeros(1, 3, 3, dtype=torch.long)
     assert model(tokens).shape == (1, 4, 3, 3)
+    model.eval()
+    windows = torch.randint(5, (50, 4), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model.key_predictor()(windows), model.predict_windows(windows))
 
 
 @pytest.mark.skipif(

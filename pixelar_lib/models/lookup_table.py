@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-HIDDEN = [nn.Linear, nn.ReLU, nn.Dropout]
-LAYERS = [*HIDDEN, *HIDDEN, nn.Linear]  # the layers that it stands for
+HIDDEN = [nn.Linear, nn.ReLU, nn.Dropout]  # one hidden layer of those that it stands for
 
 
 def lookup_predictor(
@@ -21,28 +20,29 @@ def lookup_predictor(
 
     Args:
         embedding: V vectors of length E.
-        layers: As in `LAYERS`; the first of them takes C E numbers.
+        layers: One or more times `HIDDEN`, then linear; the first of them takes C E numbers.
 
     Returns:
         A function from windows, long (M, C), values 0 to V - 1, to logits (M, K); None where
         the layers are others.
     """
-    parts = [embedding, layers, *layers]
-    if [type(part) for part in parts] != [nn.Embedding, nn.Sequential, *LAYERS]:
+    parts, depth = [embedding, layers, *layers], len(layers) // len(HIDDEN)
+    expected = [nn.Embedding, nn.Sequential, *depth * HIDDEN, nn.Linear]
+    if not depth or [type(part) for part in parts] != expected:
         return None
     if any("forward" in vars(part) for part in parts):
         return None
-    if embedding.max_norm is not None or any(layers[place].bias is None for place in (0, 3, 6)):
+    if embedding.max_norm is not None or any(layer.bias is None for layer in layers[::3]):
         return None
     if embedding.weight.device.type == "mps":  # early versions for Apple's GPUs lack embedding_bag
         return None
-    first, _, dropout, second, _, last_dropout, last = layers
+    first, *linear = layers[::3]
     by_place = first.weight.unflatten(1, (-1, embedding.embedding_dim))  # (H, C, E)
     table = torch.einsum("ve,hce->cvh", embedding.weight, by_place)  # (C, V, H)
     table[0] += first.bias  # each window has one token at place 0
     places = torch.arange(len(table), device=table.device) * table.shape[1]
     table = table.flatten(0, 1)
-    rest = [(dropout, second.weight, second.bias), (last_dropout, last.weight, last.bias)]
+    rest = [(s, r.weight, r.bias) for s, r in zip(layers[2::3], linear, strict=True)]
 
     def predict(contexts: torch.Tensor) -> torch.Tensor:
         index = contexts + places
