@@ -25,6 +25,7 @@ from pixelar_lib.data import Digits, load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
 from pixelar_lib.optimization import PRECISIONS
+from pixelar_lib.trainable import Trainable
 from pixelar_lib.training import fit
 from pixelar_lib.zoo import DATA_KINDS, build_model, to_tokens
 
@@ -87,13 +88,8 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
     """Train with one seed and evaluate the weights as they ship."""
     generator = torch.Generator().manual_seed(seed)
     train, held_out = training_digits(recipe)
-    model, kind = build_model(recipe.model, recipe.arguments), DATA_KINDS[recipe.data]
-    learner = Redrawing(model, kind) if kind.is_random else model
-    inputs = inputs_for(model, recipe, train)
-    if isinstance(model, WindowModel):
-        model.windows_per_image = recipe.windows_per_image
-    if recipe.num_windows is not None:
-        learner, inputs = FixedWindows(model), fixed_windows(model, inputs, recipe, generator)
+    model = build_model(recipe.model, recipe.arguments)
+    learner, inputs = learner_for(model, recipe, train, generator)
     history = fit(
         learner,
         inputs,
@@ -130,6 +126,18 @@ def training_digits(recipe: Recipe) -> tuple[Digits, Digits | None]:
         return train, Digits(validation.images[few], validation.labels[few])
     images = torch.cat([train.images, validation.images])
     return Digits(images, torch.cat([train.labels, validation.labels])), None
+
+
+def learner_for(
+    model: PixelModel, recipe: Recipe, digits: Digits, generator: torch.Generator
+) -> tuple[Trainable, torch.Tensor]:
+    """Return what `fit` trains in place of (or as) the model, and the inputs it trains on."""
+    kind, inputs = DATA_KINDS[recipe.data], inputs_for(model, recipe, digits)
+    if isinstance(model, WindowModel):
+        model.windows_per_image = recipe.windows_per_image
+    if recipe.num_windows is not None:
+        return FixedWindows(model), fixed_windows(model, inputs, recipe, generator)
+    return Redrawing(model, kind) if kind.is_random else model, inputs
 
 
 def inputs_for(model: PixelModel, recipe: Recipe, digits: Digits) -> torch.Tensor:

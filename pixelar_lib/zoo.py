@@ -177,7 +177,9 @@ def published() -> list[dict]:
     Returns:
         One entry a figure, with `mnist` (the kind, as in `info`), `model`, `bits_per_dim` or
         `nats_per_image`, `parameters` and `training` (None where the source does not say),
-        `source`, and `cite`, its key in the book's references or None.
+        `source`, and `cite`, its key in the book's references or None. `figure` says of what
+        sort it is: an "exact" likelihood; that of an "ensemble" over orders of the pixels; an
+        "upper bound" of a variational model's; or of a flow's on "dequantised" greys.
 
     Raises:
         ValueError: If the file is truncated or altered.

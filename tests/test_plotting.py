@@ -256,6 +256,13 @@ def test_lines_may_have_places_of_their_own():
     assert [line.get_xdata().tolist() for line in figure.axes[0].lines] == [*x.values()]
 
 
+def test_lines_with_places_of_their_own_on_an_axis_of_powers_of_ten():
+    x = {"a": [1e3, 2e5], "b": [4e4]}
+    figure = plotting.line_chart(x, {"a": [1.0, 2.0], "b": [3.0]}, "lines", "x", "y", log_x=True)
+    (axis,) = figure.axes
+    assert axis.get_xscale() == "log" and {1e3, 1e4, 1e5} <= {*axis.get_xticks()}
+
+
 def test_line_chart_holds_the_data():
     figure = plotting.line_chart([1, 2, 4], HEIGHTS, "lines", "bins K", "loss (nats)")
     (axis,) = figure.axes
@@ -324,9 +331,10 @@ def test_one_kind_of_bar_needs_no_legend():
 
 
 def test_more_series_than_can_be_told_apart_are_refused():
-    many = {str(number): [1.0, 2.0] for number in range(5)}
-    with pytest.raises(ValueError, match=r"5 series.*only 4"):
+    many = {str(number): [1.0, 2.0] for number in range(6)}
+    with pytest.raises(ValueError, match=r"6 series.*only 5"):
         plotting.line_chart([1, 2], many, "lines", "x", "y")
+    del many["5"]
     with pytest.raises(ValueError, match=r"5 series.*only 4"):
         plotting.bar_chart(many, ["a", "b"], "bars", "x", "y")
 

@@ -4,9 +4,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from pixelar_lib.plotting.figure import BLUE, CHART, GREEN, PURPLE, VERMILION, Picture, new_figure
+from pixelar_lib.plotting.figure import (
+    BLACK,
+    BLUE,
+    CHART,
+    GREEN,
+    PURPLE,
+    VERMILION,
+    Picture,
+    new_figure,
+)
 
-LINE_STYLES = [(BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, "-.", "^"), (PURPLE, ":", "D")]
+LINE_STYLES = [
+    *[(BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, "-.", "^"), (PURPLE, ":", "D")],
+    (BLACK, (0, (5, 1, 1, 1)), "v"),
+]
 BAR_STYLES = [(BLUE, ""), (VERMILION, "///"), (GREEN, "..."), (PURPLE, "xxx")]
 
 
@@ -29,7 +41,8 @@ def line_chart(
         xlabel: Quantity and unit.
         ylabel: Quantity and unit.
         levels: Horizontal lines to compare with, by name.
-        log_x: Whether the horizontal axis doubles at equal distances; the lines share their x.
+        log_x: Whether equal distances on the horizontal axis are equal factors: doublings, each
+            x marked, where the lines share their x; else powers of ten.
     """
     figure, axes = new_figure(title, 3.2)
     axis = axes[0, 0]
@@ -40,7 +53,9 @@ def line_chart(
         axis.axhline(level, color="#666666", linewidth=1, linestyle=(0, (1, 1)))
         place = axis.get_yaxis_transform()  # x in shares of the width, y as in the data
         axis.text(1, level, name, ha="right", va="bottom", transform=place)
-    if log_x:
+    if log_x and isinstance(x, dict):
+        axis.set_xscale("log")
+    elif log_x:
         axis.set_xscale("log", base=2)
         axis.set_xticks(x, [f"{value:g}" for value in x])
     axis.set(xlabel=xlabel, ylabel=ylabel)
