@@ -85,8 +85,12 @@ class CoarseThenFineHead(nn.Module):
 class Guessing(PointingPixelCNN):
     """Points at guesses alone."""
 
+    def __init__(self, num_bins: int = NUM_BINS, **arguments) -> None:
+        super().__init__(num_bins, **arguments)
+        self.pointer.trust.requires_grad_(False)
+
     def predict(self, embedded, labels=None, state=None):
-        self.pointer.trust.requires_grad_(False).zero_()
+        self.pointer.trust.zero_()  # also after new weights were drawn
         return super().predict(embedded, labels, state)
 
 
