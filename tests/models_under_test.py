@@ -19,6 +19,7 @@ from pixelar_lib.models import (
     ImageGPT,
     PixelCNN,
     PixelModel,
+    PointingPixelCNN,
     RasterLSTM,
 )
 
@@ -74,6 +75,7 @@ MODELS = {
     "conditional diagonal bilstm": lambda num_bins, size: DiagonalBiLSTM(
         num_bins, 6, num_layers=2, num_classes=3
     ),
+    "pointing pixelcnn": lambda num_bins, size: PointingPixelCNN(num_bins, channels=8),
     "pixelcnn with attention": lambda num_bins, size: PixelCNN(num_bins, 8, attention_heads=2),
     "short-sighted pixelcnn with attention": lambda num_bins, size: PixelCNN(
         num_bins, 8, dilations=(1, 3), attention_heads=1

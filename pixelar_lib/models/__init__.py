@@ -13,6 +13,7 @@ from pixelar_lib.models.modules import (
     training_alone,
 )
 from pixelar_lib.models.pixelcnn import PixelCNN
+from pixelar_lib.models.pointing_cnn import PointingPixelCNN
 from pixelar_lib.models.raster_lstm import RasterLSTM
 from pixelar_lib.models.state import State
 from pixelar_lib.models.transformer import ImageGPT
@@ -28,6 +29,7 @@ __all__ = [
     "Loadable",
     "PixelCNN",
     "PixelModel",
+    "PointingPixelCNN",
     "RasterLSTM",
     "State",
     "WindowModel",
