@@ -51,6 +51,7 @@ help:
 	@echo "make format          fix what lint can fix (then make notebooks, if it touched one)"
 	@echo "make repository      write the repository's address into all places: URL=https://github.com/OWNER/NAME"
 	@echo "make release         raise the version and the tag in all places (VERSION=1.0.0 for another than the next)"
+	@echo "                     (CHANGELOG.md needs an entry for it)"
 	@echo "make clean           remove the environments and all that was built"
 	@echo "Variables: PYTHON=python3.12 picks an interpreter, PIP_ARGS=\"...\" goes to pip install;"
 	@echo "TORCH=cpu takes PyTorch's CPU build, TORCH=default what pip takes. If it is not set, Linux"

@@ -18,6 +18,7 @@ from execute import code_cells, code_digest, write
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "https://github.com/-owner-/generating-pixels"  # no owner's name begins with "-"
 SETUP_CELL = "notebooks/setup_cell.py"
+CHANGELOG = "CHANGELOG.md"
 URL_HOME = ("pyproject.toml", 'Repository = "', "{url}", '"')
 VERSION_HOME = ("pixelar_lib/__init__.py", '__version__ = "', "{version}", '"')
 PLACES = [  # a file, and the line in it: what comes before the value, the value, what comes after
@@ -72,7 +73,7 @@ def check_url(url):
 
 
 def check_version(version, current):
-    """Return a version if it comes after the current one.
+    """Return a version if it comes after the current one and the changelog tells what is new.
 
     Raises:
         ValueError: If it does not.
@@ -81,6 +82,8 @@ def check_version(version, current):
         raise ValueError(f"{version!r} is no version; give three numbers, such as 1.0.0")
     if [*map(int, version.split("."))] <= [*map(int, current.split("."))]:
         raise ValueError(f"{version} does not come after the current version, {current}")
+    if f"\n## {version}\n" not in read(CHANGELOG):
+        raise ValueError(f"{CHANGELOG} has no entry '## {version}'; write what is new there")
     return version
 
 

@@ -34,7 +34,8 @@ MODULE_ORDER = [
     ),
 ]
 
-FILES = {"CITATION.cff", "LICENSE", "Makefile", "README.md", "environment.yml", "pyproject.toml"}
+TEXTS = {"CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md"}
+FILES = TEXTS | {"Makefile", "environment.yml", "pyproject.toml"}
 BOOK_FILES = {"_config.yml", "_toc.yml"}
 FOLDERS = {"benchmarks", "book", "experiments", "notebooks", "pixelar_lib", "tests"}
 ROOT = FILES | BOOK_FILES | FOLDERS | {".ci", ".gitattributes", ".github", ".gitignore"}
@@ -180,6 +181,42 @@ def minutes_complaints(notebooks, text, pattern):
         says = f"{card[1]}, {card[2]}"
         if not f"{says} ".startswith(f"{told} "):
             found.append(f"{name} says {says}; the list says {told}")
+    return found
+
+
+DURATION = re.compile(r"(\d+) hours?(?: (\d+) minutes)?")
+CHAPTER_LINK = re.compile(
+    r"(?:\]\(|:link: )(?:\.\./)?(?:notebooks/)?(\d\d_\w+)(?:\.ipynb\))?( to \[)?"
+)
+
+
+def duration_complaints(notebooks, text):
+    """Complain where a list tells other hours than the cards of the chapters that it links to.
+
+    Args:
+        notebooks: By file name.
+        text: Holds lists: a heading, an item, a row or a bold beginning with hours and links.
+    """
+    cards = {name.split(".")[0]: markdown(notebook) for name, notebook in sorted(notebooks.items())}
+    minutes = {
+        name: int(re.search(r"\*\*Time\*\* (\d+) ", card)[1]) for name, card in cards.items()
+    }
+    found = []
+    for stretch in re.split(r"(?m)^(?=## |- |\| |\*\*)", text):
+        told, chapters = DURATION.search(stretch), linked_chapters(stretch, [*minutes])
+        if told and chapters:
+            hours, rest = divmod(sum(minutes[name] for name in chapters), 60)
+            if (hours, rest) != (int(told[1]), int(told[2] or 0)):
+                found.append(f"{told[0]}, but {len(chapters)} chapters take {hours} h {rest} min")
+    return found
+
+
+def linked_chapters(text, names):
+    """Return the chapters that a text links to, and all between "[a](...) to [b](...)"."""
+    found, since = set(), None
+    for name, to in CHAPTER_LINK.findall(text):
+        found.update(names[names.index(since or name) : names.index(name) + 1])
+        since = name if to else None
     return found
 
 

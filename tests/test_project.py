@@ -208,6 +208,30 @@ def test_lists_of_chapters_tell_their_minutes_fails():
         assert len(found) == complaints
 
 
+@pytest.mark.parametrize("path", ["README.md"])
+def test_hours_are_those_of_the_chapters(path):
+    assert checks.DURATION.findall(text(path))
+    assert checks.duration_complaints(NOTEBOOKS, text(path)) == []
+
+
+def test_hours_are_those_of_the_chapters_fails():
+    cards = [f"> **Time** {minutes} minutes to read. **Level** x." for minutes in (10, 35, 40, 45)]
+    notebooks = {
+        f"{number:02}_a.ipynb": new_notebook(cells=[new_markdown_cell(card)])
+        for number, card in enumerate(cards)
+    }
+    for passage, complaints in [
+        ("- 2 hours 10 minutes: [0](00_a.ipynb) to [3](03_a.ipynb)\n", 0),
+        ("- 2 hours: [0](00_a.ipynb) to [3](03_a.ipynb)\n", 1),
+        ("- 2 hours: [1](../notebooks/01_a.ipynb) to [3](../notebooks/03_a.ipynb)\n", 0),
+        ("| [0](notebooks/00_a.ipynb), [1](notebooks/01_a.ipynb) | 1 hour 45 minutes |\n", 1),
+        ("## A\n\n*1 hour 25 minutes*\n\n:link: ../notebooks/02_a\n:link: ../notebooks/03_a\n", 0),
+        ("- 1 hour: [1](01_a.ipynb)\n- 1 hour 25 minutes: [2](02_a.ipynb) [3](03_a.ipynb)\n", 1),
+        ("Training took 3 hours.\n\n- [1](01_a.ipynb)\n", 0),
+    ]:
+        assert len(checks.duration_complaints(notebooks, passage)) == complaints
+
+
 # The library
 
 

@@ -60,6 +60,12 @@ def replace(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf8", newline="\n")
 
 
+def announce(folder, *versions):
+    """Give the changelog an entry for each version."""
+    with (folder / repository.CHANGELOG).open("a", encoding="utf8") as file:
+        file.writelines(f"\n## {version}\n\nMore.\n" for version in versions)
+
+
 def test_all_places_agree(copy):
     assert repository.update() == []
 
@@ -82,6 +88,7 @@ def test_address_is_written_everywhere(copy):
 
 
 def test_release_is_written_everywhere(copy, capsys):
+    announce(copy, "7.0.9", "7.0.10")
     assert repository.main(["--version", "7.0.9"]) == 0
     assert "git tag v7.0.9 && git push origin HEAD v7.0.9" in capsys.readouterr().out
     assert repository.main(["--bump"]) == 0
@@ -94,6 +101,7 @@ def test_release_is_written_everywhere(copy, capsys):
 
 
 def test_links_to_colab_follow(copy):
+    announce(copy, "7.0.0")
     link = "[run](https://colab.research.google.com/github/a/b/blob/v0/notebooks/x.ipynb)"
     (copy / "book" / "page.md").write_text(link, encoding="utf8")
     repository.update(url=URL, version="7.0.0")
@@ -200,6 +208,25 @@ def test_bad_version_is_refused_and_nothing_written(copy, version, message):
 def test_current_version_is_no_new_one(copy):
     with pytest.raises(SystemExit, match="does not come after"):
         repository.main(["--version", repository.stored(repository.VERSION_HOME)])
+
+
+@pytest.mark.parametrize("arguments", [["--version", "7.0.9"], ["--bump"]])
+def test_release_without_an_entry_in_the_changelog_is_refused(copy, arguments):
+    announce(copy, "7.0.90", "70.0.9")
+    before = contents(copy)
+    message = r"Nothing was written: CHANGELOG.md has no entry '## \d+\.\d+\.\d+'; write"
+    with pytest.raises(SystemExit, match=message):
+        repository.main(arguments)
+    assert contents(copy) == before
+
+
+def test_changelog_is_newest_first():
+    text = (ROOT / repository.CHANGELOG).read_text(encoding="utf8")
+    versions = [
+        [*map(int, numbers)] for numbers in re.findall(r"(?m)^## (\d+)\.(\d+)\.(\d+)$", text)
+    ]
+    assert versions == sorted(versions, reverse=True)
+    assert len(versions) == text.count("\n## ") > 0
 
 
 def test_missing_line_is_named(copy):
