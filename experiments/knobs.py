@@ -26,7 +26,7 @@ from pixelar_lib.training import fit
 
 SEEDS = (0, 1, 2)
 NUM_BINS = 16
-NUM_VALIDATION = 2_000
+NUM_VALIDATION = 1_000
 RASTER = {"dropout": 0.0, "embedding_dim": 16}
 BASE = {**RASTER, "neighbourhood": 3}
 FIT = {"steps": 2_000, "learning_rate": 4e-3, "warmup_steps": 200}
