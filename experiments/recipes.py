@@ -145,9 +145,9 @@ RECIPES = {
         ships_weights=True,
     ),
     "pixelcnn-binary": Recipe(
-        purpose="The same PixelCNN on digits whose black and white are drawn anew at each step.",
+        purpose="A wider PixelCNN on digits whose black and white are drawn anew at each step.",
         model="PixelCNN",
-        arguments={"num_bins": 2},
+        arguments={"num_bins": 2, "channels": 64},
         fit={"steps": 60_000, **PIXELCNN_FIT},
         data="binarized",
         ships_weights=True,
