@@ -42,7 +42,7 @@ class WithPosition(CategoricalPixelPredictor):
         return torch.cat([found, self.num_bins + 1 + place], dim=2)
 
     def training_loss(self, tokens, pixels, labels=None):
-        windows = self.contexts(tokens, labels, pixels).flatten(0, 1)  # hardly ever two alike
+        windows = self.contexts(tokens, labels, pixels).flatten(0, 1)  # with repeats
         return F.cross_entropy(self.key_predictor()(windows), targets(tokens, pixels).flatten())
 
 

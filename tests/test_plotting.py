@@ -292,6 +292,19 @@ def test_line_chart_with_levels_on_a_doubling_axis():
     assert [label.get_text() for label in axis.get_xticklabels()] == ["2", "4", "8"]
 
 
+def test_error_bars_reach_as_far_up_as_down():
+    errors = {"a": [0.5, 0.25]}
+    lines = {"a": [2.0, 3.0], "b": [1.0, 1.0]}
+    (axis,) = plotting.line_chart([1, 2], lines, "lines", "x", "y", errors=errors).axes
+    (bars,) = (marks for marks in axis.collections)
+    assert [part.tolist() for part in bars.get_segments()] == [
+        [[1.0, 1.5], [1.0, 2.5]],
+        [[2.0, 2.75], [2.0, 3.25]],
+    ]
+    assert to_hex(bars.get_color()[0]) == to_hex(axis.lines[0].get_color())
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
+
+
 def test_bar_chart_holds_the_data():
     figure = plotting.bar_chart(HEIGHTS, ["a", "b", "c"], "bars", "token", "probability")
     (axis,) = figure.axes

@@ -31,6 +31,7 @@ def line_chart(
     ylabel: str,
     levels: dict[str, float] | None = None,
     log_x: bool = False,
+    errors: dict[str, list[float]] | None = None,
 ) -> Picture:
     """Draw one or more lines, told apart by colour, dash and marker.
 
@@ -43,12 +44,15 @@ def line_chart(
         levels: Horizontal lines to compare with, by name.
         log_x: Whether equal distances on the horizontal axis are equal factors: doublings, each
             x marked, where the lines share their x; else powers of ten.
+        errors: How far the bar through each point reaches up and down, for lines by name.
     """
     figure, axes = new_figure(title, 3.2)
     axis = axes[0, 0]
     for (name, y), (colour, dash, marker) in _told_apart(lines, LINE_STYLES):
         places = x[name] if isinstance(x, dict) else x
         axis.plot(places, y, color=colour, linestyle=dash, marker=marker, markersize=4, label=name)
+        if name in (errors or {}):
+            axis.errorbar(places, y, errors[name], fmt="none", ecolor=colour, capsize=3)
     for name, level in (levels or {}).items():
         axis.axhline(level, color="#666666", linewidth=1, linestyle=(0, (1, 1)))
         place = axis.get_yaxis_transform()  # x in shares of the width, y as in the data
