@@ -195,14 +195,15 @@ def duration_complaints(notebooks, text):
 
     Args:
         notebooks: By file name.
-        text: Holds lists: a heading, an item, a row or a bold beginning with hours and links.
+        text: Holds lists: stretches with hours and links, each from a heading, an item, a row
+            that begins with a word, or a bold beginning.
     """
     cards = {name.split(".")[0]: markdown(notebook) for name, notebook in sorted(notebooks.items())}
     minutes = {
         name: int(re.search(r"\*\*Time\*\* (\d+) ", card)[1]) for name, card in cards.items()
     }
     found = []
-    for stretch in re.split(r"(?m)^(?=## |- |\| |\*\*)", text):
+    for stretch in re.split(r"(?m)^(?=## |- |\| [A-Z]|\*\*)", text):
         told, chapters = DURATION.search(stretch), linked_chapters(stretch, [*minutes])
         if told and chapters:
             hours, rest = divmod(sum(minutes[name] for name in chapters), 60)

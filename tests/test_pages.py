@@ -62,3 +62,35 @@ def test_pictures_have_alternative_text(page):
     text = page.read_text(encoding="utf8")
     pictures = re.findall(r"^[`:]{3,}\{(?:figure|image)\}.*?^[`:]{3,}$", text, re.M | re.S)
     assert all(re.search(r"^:alt: \S+ \S+", picture, re.M) for picture in pictures)
+
+
+# What the post leaves to its readers ("Potential Next Steps & Experiments", "Want to learn more?"),
+# and the chapters that do it.
+POINTED_AT = {
+    "bins": "13_bins",
+    "embedding": "14_knobs",
+    "wider": "14_knobs",
+    "Convolutions": "08_pixelcnn",
+    "recurrent": "10_memory",
+    "temperatures": "06_sampling",
+    "Learning rate": "14_knobs",
+    "Labels": "09_labels",
+    "PixelCNN": "08_pixelcnn",
+    "PixelRNN": "10_memory",
+    "ImageGPT": "11_attention",
+    "VQ-VAE": "12_codes",
+}
+
+
+def test_all_that_the_post_points_at_has_a_chapter():
+    page = (BOOK / "from_the_post.md").read_text(encoding="utf8")
+    section = page.partition("\n## Where the post points\n")[2].partition("\n## ")[0]
+    row = r"(?m)^\| (.+) \| \[Chapter (\d+)\]\(\.\./notebooks/(\w+)\.ipynb\).* \|$"
+    rows = re.findall(row, section)
+    assert len(rows) == len(POINTED_AT)
+    for (suggested, number, chapter), (word, wanted) in zip(rows, POINTED_AT.items(), strict=True):
+        assert word in suggested
+        assert chapter == wanted and int(chapter[:2]) == int(number)
+        assert (BOOK.parent / "notebooks" / f"{chapter}.ipynb").is_file()
+    revision = page.partition("\n## What the author did next\n")[2].partition("\n## ")[0]
+    assert {"09_labels", "11_attention", "14_knobs"} <= {*re.findall(r"/(\w+)\.ipynb", revision)}

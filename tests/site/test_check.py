@@ -15,7 +15,8 @@ QUESTION = "fieldset.question"
 
 
 def test_each_part_has_a_check():
-    assert PAGES == ["book/check_models_that_see.html", "book/check_seven_chapters.html"]
+    parts = ("experiments", "models_that_see", "seven_chapters")
+    assert [f"book/check_{part}.html" for part in parts] == PAGES
 
 
 @pytest.mark.parametrize("page_name", PAGES)
