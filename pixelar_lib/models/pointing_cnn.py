@@ -61,9 +61,8 @@ class PointingPixelCNN(PixelCNN):
         self, tokens: torch.Tensor, labels: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return the mean cross-entropy of all pixels, as `PixelModel.training_loss`."""
-        logits = self(tokens, labels).movedim(
-            1, -1
-        )  # as they lie in memory: many levels, faster so
+        # As they lie in memory: with many levels, that is faster.
+        logits = self(tokens, labels).movedim(1, -1)
         return F.cross_entropy(logits.flatten(0, 2), tokens.flatten())
 
 
