@@ -79,3 +79,11 @@ def test_the_loss_is_that_of_its_logits():
     model = PointingPixelCNN(8, channels=4, dilations=(1,))
     tokens = torch.randint(8, (2, 4, 5), generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(model.training_loss(tokens), model.nll(tokens).mean())
+
+
+def test_64_bit_numbers_keep_their_digits():
+    pointer = Pointer(4).double()
+    found = torch.zeros(1, 1, 1, 4 + len(GUESSES) + 1, dtype=torch.float64)
+    found[..., 2] = 1 + 1e-12
+    with torch.no_grad():
+        assert float(pointer(found, torch.zeros(1, 1, 1, dtype=torch.long))[0, 0, 0, 2]) > 1

@@ -94,7 +94,8 @@ class Pointer(nn.Module):
         Returns:
             float (N, H, W, K) or (N, K).
         """
-        logits, added, memory = found.float().tensor_split([self.num_bins, -1], dim=-1)
+        found = found.to(torch.promote_types(found.dtype, torch.float32))  # 16 bits are too coarse
+        logits, added, memory = found.tensor_split([self.num_bins, -1], dim=-1)
         if state is None:
             page, seen = F.pad(levels, (MARGIN, MARGIN, MARGIN, 0)), self.rows_above(levels)
         else:
