@@ -18,6 +18,8 @@ class Recipe:
         arguments: Of its constructor; `neighbourhood` names the radius of that context. A model
             with `num_classes` trains on the labels, too.
         fit: Arguments of `training.fit`.
+        restart: What changes in a second training, which begins with the weights that the first
+            one ended with (a warm restart: Loshchilov and Hutter, SGDR, 2017); None without.
         windows_per_image: Windows a step draws from each image, where the model reads windows.
         data: Name in `zoo.DATA_KINDS` of what images are turned into.
         joined_split: "validation" where its images are trained on, too, after everything was
@@ -32,12 +34,23 @@ class Recipe:
     model: str = "CategoricalPixelPredictor"
     arguments: dict = field(default_factory=dict)
     fit: dict = field(default_factory=dict)
+    restart: dict | None = None
     windows_per_image: int = 8
     data: str = "grey"
     joined_split: str | None = None
     num_windows: int | None = None
     seeds: tuple[int, ...] = (0,)
     ships_weights: bool = False
+
+    @property
+    def fits(self) -> list[dict]:
+        """Arguments of `training.fit`, for each training."""
+        return [self.fit] if self.restart is None else [self.fit, {**self.fit, **self.restart}]
+
+    @property
+    def steps(self) -> int:
+        """Updates in all."""
+        return sum(fit["steps"] for fit in self.fits)
 
 
 # The post's 15 epochs over 200,000 windows, 512 at a time: 391 updates an epoch.
@@ -149,6 +162,7 @@ RECIPES = {
         model="PixelCNN",
         arguments={"num_bins": 2, "channels": 64},
         fit={"steps": 60_000, **PIXELCNN_FIT},
+        restart={"steps": 40_000, "learning_rate": 2e-3},
         data="binarized",
         ships_weights=True,
     ),

@@ -48,7 +48,7 @@ def run(name: str) -> dict:
     recipe, row = RECIPES[name], {"name": name}
     per_step = multiplications_per_step(recipe)
     row["multiplications_per_step"] = round(per_step)
-    row["multiplications"] = round(FORWARD_AND_BACKWARD * per_step * recipe.fit["steps"])
+    row["multiplications"] = round(FORWARD_AND_BACKWARD * per_step * recipe.steps)
     behind = next_behind(name)
     if behind is not None:
         row |= {"ahead_of": behind, **difference(bits(name), bits(behind))}

@@ -18,7 +18,7 @@ from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
 from experiments.trainables import FixedWindows, Redrawing
-from pixelar_lib import distributed
+from pixelar_lib import distributed, zoo
 from pixelar_lib.classification import accuracy, label_nll
 from pixelar_lib.context import targets, windows
 from pixelar_lib.data import Digits, load_mnist
@@ -27,10 +27,12 @@ from pixelar_lib.models import PixelModel, WindowModel
 from pixelar_lib.optimization import PRECISIONS
 from pixelar_lib.trainable import Trainable
 from pixelar_lib.training import fit
+from pixelar_lib.training_state import History
 from pixelar_lib.zoo import DATA_KINDS, build_model, to_tokens
 
 CHECKPOINTS = Path("checkpoints")
 CHECKPOINT_EVERY = 500  # steps
+RESTART_SEED = 1_000  # between the seeds of a training and its restart
 HELD_OUT_LOOKS = 500  # images of the validation set that the curve is measured on
 
 
@@ -40,26 +42,47 @@ def main() -> None:
     parser.add_argument(
         "--precision", choices=("auto", *PRECISIONS), help="of the products, if not the recipe's"
     )
+    parser.add_argument(
+        "--restart", action="store_true", help="take the first training from what ships"
+    )
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.name]
     if arguments.precision is not None:
         recipe = replace(recipe, fit={**recipe.fit, "precision": arguments.precision})
+    first = shipped_first(arguments.name, recipe) if arguments.restart else None
     with distributed.processes():
-        train(arguments.name, recipe)
+        train(arguments.name, recipe, first)
 
 
-def train(name: str, recipe: Recipe) -> None:
-    """Train with each seed and write the record, and the weights where they ship."""
-    first = distributed.rank() == 0  # all processes compute the same figures, one writes them
+def shipped_first(name: str, recipe: Recipe) -> dict:
+    """Return the record of a recipe's first training, if its weights ship."""
+    if recipe.restart is None or len(recipe.seeds) != 1:
+        raise SystemExit(f"{name} has no restart, or several seeds; leave --restart out.")
+    record = zoo.results().get(name, {})
+    wanted = json.loads(json.dumps(asdict(replace(recipe, restart=None, purpose=""))))
+    if {**{key: record.get(key) for key in wanted}, "purpose": ""} != wanted:
+        raise SystemExit(
+            f"what ships as {name} is not the result of its recipe's first training; leave "
+            "--restart out, and both are run."
+        )
+    return record
+
+
+def train(name: str, recipe: Recipe, first: dict | None = None) -> None:
+    """Train with each seed and write the record, and the weights where they ship.
+
+    With the record of a first training that ships, only the restart is run.
+    """
+    writes = distributed.rank() == 0  # all processes compute the same figures, one writes them
     commit = git_commit()  # before: code may change while it runs
     runs, models = [], []
     for seed in recipe.seeds:
-        model, run = run_once(name, recipe, seed)
+        model, run = run_once(name, recipe, seed, first and first["runs"][0])
         runs.append(run)
         models.append(model)
-        if first:
+        if writes:
             print(f"seed {seed}: test {run['test']['nats_per_pixel']:.4f} nats/pixel")
-    if not first:
+    if not writes:
         return
     record = {
         "name": name,
@@ -70,11 +93,14 @@ def train(name: str, recipe: Recipe) -> None:
         "machine": machine(),
         "command": command(name, recipe),
     }
+    if first is not None:
+        record["first_training"] = {key: first[key] for key in ("commit", "machine")}
     if recipe.ships_weights:
         add_asset(f"weights/{name}.safetensors", weights(models[0]))
     add_asset(f"records/trainings/{name}.json", (json.dumps(record, indent=1) + "\n").encode())
     for seed in recipe.seeds:
-        checkpoint_of(name, seed).unlink()
+        for number in range(len(recipe.fits)):
+            checkpoint_of(name, seed, number).unlink(missing_ok=first is not None)
 
 
 def command(name: str, recipe: Recipe) -> str:
@@ -84,26 +110,36 @@ def command(name: str, recipe: Recipe) -> str:
     return f"python -m experiments.train {name}{option}"
 
 
-def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
+def run_once(
+    name: str, recipe: Recipe, seed: int, first: dict | None = None
+) -> tuple[PixelModel, dict]:
     """Train with one seed and evaluate the weights as they ship."""
     generator = torch.Generator().manual_seed(seed)
     train, held_out = training_digits(recipe)
     model = build_model(recipe.model, recipe.arguments)
     learner, inputs = learner_for(model, recipe, train, generator)
-    history = fit(
-        learner,
-        inputs,
-        labels_for(model, train),
-        held_out=held_out and inputs_for(model, recipe, held_out),
-        held_out_labels=held_out and labels_for(model, held_out),
-        generator=generator,
-        checkpoint=checkpoint_of(name, seed),
-        checkpoint_every=CHECKPOINT_EVERY,
-        **recipe.fit,
-    )
-    if recipe.ships_weights:
-        model.load_state_dict(round_to_float16(model.state_dict()))
-    curve = asdict(history)
+    histories = [] if first is None else [history_of(first)]
+    if first is not None:
+        model.load_state_dict(zoo.load_pretrained(name).state_dict())
+    for number in range(len(histories), len(recipe.fits)):
+        if number:
+            generator = torch.Generator().manual_seed(seed + RESTART_SEED * number)
+        history = fit(
+            learner,
+            inputs,
+            labels_for(model, train),
+            held_out=held_out and inputs_for(model, recipe, held_out),
+            held_out_labels=held_out and labels_for(model, held_out),
+            generator=generator,
+            initialize=number == 0,
+            checkpoint=checkpoint_of(name, seed, number),
+            checkpoint_every=CHECKPOINT_EVERY,
+            **recipe.fits[number],
+        )
+        histories.append(history)
+        if recipe.ships_weights:
+            model.load_state_dict(round_to_float16(model.state_dict()))
+    curve = asdict(joined(histories))
     run = {"seed": seed, "seconds": round(curve.pop("seconds"), 3)}
     run |= {"precision": curve.pop("precision"), "curve": curve}
     if held_out:
@@ -116,6 +152,23 @@ def run_once(name: str, recipe: Recipe, seed: int) -> tuple[PixelModel, dict]:
             run["validation_accuracy"] = bayes_accuracy(model, recipe, "validation")
         run["test_accuracy"] = bayes_accuracy(model, recipe, "test")
     return model, run
+
+
+def history_of(run: dict) -> History:
+    """Return the history that a record's run holds."""
+    return History(**run["curve"], seconds=run["seconds"], precision=run["precision"])
+
+
+def joined(histories: list[History]) -> History:
+    """Return one history of trainings that followed each other."""
+    whole = History(precision=histories[-1].precision)
+    for history in histories:
+        done = whole.steps[-1] if whole.steps else 0
+        whole.steps += [done + step for step in history.steps]
+        whole.training_loss += history.training_loss
+        whole.held_out_loss += history.held_out_loss
+        whole.seconds += history.seconds
+    return whole
 
 
 def training_digits(recipe: Recipe) -> tuple[Digits, Digits | None]:
@@ -152,9 +205,9 @@ def labels_for(model: PixelModel, digits: Digits, most: int | None = None) -> to
     return None if model.num_classes is None else digits.labels[:most]
 
 
-def checkpoint_of(name: str, seed: int) -> Path:
-    """Return the file that holds the state of a training."""
-    return CHECKPOINTS / f"{name}-{seed}.pt"
+def checkpoint_of(name: str, seed: int, number: int = 0) -> Path:
+    """Return the file that holds the state of a training; number 1 is the restart."""
+    return CHECKPOINTS / f"{name}-{seed}{'-restart' * number}.pt"
 
 
 def fixed_windows(model, tokens, recipe, generator) -> torch.Tensor:

@@ -182,7 +182,7 @@ def test_the_record_has_a_row_for_each_training_and_a_difference_for_each_pair(
     }
     digits = tiny_recipes.few_digits("test")
     for row in rows:
-        per_step, steps = row["multiplications_per_step"], recipes[row["name"]].fit["steps"]
+        per_step, steps = row["multiplications_per_step"], recipes[row["name"]].steps
         assert row["multiplications"] == pytest.approx(3 * steps * per_step, abs=3 * steps)
         if pairs[row["name"]]:
             kind = recipes[row["name"]].data
@@ -229,7 +229,7 @@ def test_all_trainings_are_recorded_and_by_committed_code():
 @each_row
 def test_recorded_multiplications_are_those_of_the_recipe(row):
     recipe, per_step = RECIPES[row["name"]], row["multiplications_per_step"]
-    steps = recipe.fit["steps"]
+    steps = recipe.steps
     assert row["multiplications"] == pytest.approx(3 * steps * per_step, abs=3 * steps)
     model = zoo.build_model(recipe.model, recipe.arguments)
     if not isinstance(model, WindowModel):

@@ -60,6 +60,7 @@ def test_recorded_figures_are_those_of_the_stored_weights(tmp_path, monkeypatch)
         ("tiny-binary", PixelCNN, 8),
         ("tiny-labels", PixelCNN, 8),
         ("tiny-windows", FixedWindows, 20),  # in the second of two seeds
+        ("tiny-restart", CategoricalPixelPredictor, 17),  # in the restart
     ],
 )
 def test_killed_training_resumes_to_the_same_record_and_weights(

@@ -90,7 +90,7 @@ def test_record_has_a_whole_run_for_each_seed(name):
         held_out = curve["held_out_loss"]
         assert len(curve["steps"]) == len(curve["training_loss"]) > 1
         assert len(held_out) == (0 if record.get("joined_split") else len(curve["steps"]))
-        assert curve["steps"][-1] == record["fit"]["steps"]
+        assert curve["steps"][-1] == RECIPES[name].steps
         assert all(0 < loss < log_k for loss in held_out)
 
 

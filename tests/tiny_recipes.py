@@ -39,6 +39,13 @@ RECIPES = {
         fit=FIT,
         ships_weights=True,
     ),
+    "tiny-restart": Recipe(
+        "A test.",
+        arguments={**SMALL, "dropout": 0.0},
+        fit=FIT,
+        restart={"steps": 8, "learning_rate": 0.005},
+        ships_weights=True,
+    ),
     "tiny-few-labels": Recipe("A test.", arguments={**SMALL, "num_classes": 3}, fit=FIT),
     "tiny-windows": Recipe(
         "A test.",
