@@ -143,10 +143,10 @@ RECIPES = {
         ships_weights=True,
     ),
     "pixelcnn-k256": Recipe(
-        purpose="The same PixelCNN on all 256 grey levels.",
-        model="PixelCNN",
+        purpose="A PixelCNN that can point, on all 256 grey levels.",
+        model="PointingPixelCNN",
         arguments={"num_bins": 256},
-        fit={"steps": 40_000, **PIXELCNN_FIT},
+        fit={"steps": 50_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
     "pixelcnn-k2": Recipe(

@@ -17,6 +17,7 @@ from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from experiments.train import CHECKPOINT_EVERY, checkpoint_of, round_to_float16, weights
 from experiments.vqvae_recipes import RECIPES, VQVAERecipe
+from pixelar_lib import zoo
 from pixelar_lib.data import load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import VQVAE, PixelModel, perplexity
@@ -35,16 +36,39 @@ SPLITS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=RECIPES)
-    name = parser.parse_args().name
+    parser.add_argument(
+        "--prior", action="store_true", help="train it alone, on the autoencoder that ships"
+    )
+    arguments = parser.parse_args()
+    name, recipe = arguments.name, RECIPES[arguments.name]
     torch.set_num_threads(1)
-    train(name, RECIPES[name])
+    train(name, recipe, shipped(name, recipe) if arguments.prior else None)
 
 
-def train(name: str, recipe: VQVAERecipe) -> None:
-    """Train both models and write the record, and the weights where they ship."""
+def shipped(name: str, recipe: VQVAERecipe) -> dict:
+    """Return the record of the autoencoder that ships, if it is that of the recipe."""
+    record = zoo.vqvae_results().get(name, {"ships_weights": False})
+    wanted = json.loads(json.dumps(asdict(recipe)))
+    fields = ("ships_weights", "autoencoder", "autoencoder_fit", "seed")
+    if not recipe.ships_weights or any(record.get(key) != wanted[key] for key in fields):
+        raise SystemExit(
+            f"no autoencoder of the recipe {name} ships; leave --prior out, and it is trained, too."
+        )
+    return record
+
+
+def train(name: str, recipe: VQVAERecipe, earlier: dict | None = None) -> None:
+    """Train both models and write the record, and the weights where they ship.
+
+    With the record of an autoencoder that ships, only the prior is trained.
+    """
     commit = git_commit()  # before: code may change while it runs
-    autoencoder = VQVAE(**recipe.autoencoder)
-    runs = {"autoencoder": train_autoencoder(name, autoencoder, recipe)}
+    if earlier is None:
+        autoencoder = VQVAE(**recipe.autoencoder)
+        runs = {"autoencoder": train_autoencoder(name, autoencoder, recipe)}
+    else:
+        autoencoder, _ = zoo.load_vqvae(name)
+        runs = {"autoencoder": earlier["runs"]["autoencoder"]}
     prior = build_model(recipe.prior, recipe.prior_arguments)
     runs["prior"] = train_prior(name, autoencoder, prior, recipe)
     record = {
@@ -58,13 +82,16 @@ def train(name: str, recipe: VQVAERecipe) -> None:
         "machine": machine(),
         "command": f"python -m experiments.train_vqvae {name}",
     }
+    if earlier is not None:
+        made = earlier.get("autoencoder_training", earlier)
+        record["autoencoder_training"] = {key: made[key] for key in ("commit", "machine")}
     if recipe.ships_weights:
         add_asset(f"weights/{name}.safetensors", weights(autoencoder))
         add_asset(f"weights/{name}-prior.safetensors", weights(prior))
     content = (json.dumps(record, indent=1) + "\n").encode()
     add_asset(f"records/autoencoders/{name}.json", content)
     for part in (name, f"{name}-prior"):
-        checkpoint_of(part, recipe.seed).unlink()
+        checkpoint_of(part, recipe.seed).unlink(missing_ok=earlier is not None)
     print(json.dumps(record["test"]))
 
 

@@ -14,16 +14,17 @@ AUTOENCODER_FIT = {
     "warmup_steps": 100,
     "precision": "bfloat16",
 }
+# Tried on validation images of vqvae-7x7x128: this LSTM draws as fast as a PixelCNN of two blocks,
+# and more of its digits are read as asked; a PixelCNN of four blocks takes twice as long. Few
+# steps are what hurts.
 PRIOR_FIT = {
-    "steps": 4_000,
+    "steps": 20_000,
     "batch_size": 32,
-    "learning_rate": 4e-3,
+    "learning_rate": 6e-3,
     "warmup_steps": 200,
     "precision": "bfloat16",
 }
-# Dropout: after 3,000 steps on the codes of another autoencoder of this kind, validation images
-# cost 120.2 nats without it, and 121.0 with 0.1.
-PRIOR = {"num_classes": 10, "channels": 64, "dilations": (1, 2, 1, 2), "dropout": 0.0}
+PRIOR = {"num_classes": 10, "channels": 32, "hidden_size": 96, "dropout": 0.0}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class VQVAERecipe:
     purpose: str
     autoencoder: dict
     autoencoder_fit: dict = field(default_factory=lambda: AUTOENCODER_FIT)
-    prior: str = "PixelCNN"
+    prior: str = "RasterLSTM"
     prior_arguments: dict = field(default_factory=dict)
     prior_fit: dict = field(default_factory=lambda: PRIOR_FIT)
     seed: int = 0
