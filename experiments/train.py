@@ -42,9 +42,8 @@ def main() -> None:
     parser.add_argument(
         "--precision", choices=("auto", *PRECISIONS), help="of the products, if not the recipe's"
     )
-    parser.add_argument(
-        "--restart", action="store_true", help="take the first training from what ships"
-    )
+    help_text = "take the first training from what ships"
+    parser.add_argument("--restart", action="store_true", help=help_text)
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.name]
     if arguments.precision is not None:
@@ -62,8 +61,8 @@ def shipped_first(name: str, recipe: Recipe) -> dict:
     wanted = json.loads(json.dumps(asdict(replace(recipe, restart=None, purpose=""))))
     if {**{key: record.get(key) for key in wanted}, "purpose": ""} != wanted:
         raise SystemExit(
-            f"what ships as {name} is not the result of its recipe's first training; leave "
-            "--restart out, and both are run."
+            f"what ships as {name} is not the result of its recipe's first training; "
+            "leave --restart out, and both are run."
         )
     return record
 
@@ -118,9 +117,10 @@ def run_once(
     train, held_out = training_digits(recipe)
     model = build_model(recipe.model, recipe.arguments)
     learner, inputs = learner_for(model, recipe, train, generator)
-    histories = [] if first is None else [history_of(first)]
+    histories = []
     if first is not None:
         model.load_state_dict(zoo.load_pretrained(name).state_dict())
+        histories.append(History(**first["curve"], seconds=first["seconds"]))
     for number in range(len(histories), len(recipe.fits)):
         if number:
             generator = torch.Generator().manual_seed(seed + RESTART_SEED * number)
@@ -152,11 +152,6 @@ def run_once(
             run["validation_accuracy"] = bayes_accuracy(model, recipe, "validation")
         run["test_accuracy"] = bayes_accuracy(model, recipe, "test")
     return model, run
-
-
-def history_of(run: dict) -> History:
-    """Return the history that a record's run holds."""
-    return History(**run["curve"], seconds=run["seconds"], precision=run["precision"])
 
 
 def joined(histories: list[History]) -> History:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import safetensors.torch
@@ -137,4 +137,54 @@ def test_unknown_name_is_answered_with_those_there_are(tmp_path, monkeypatch, ca
     assert stopped.value.code == 2
     error = capsys.readouterr().err
     assert "no-such-recipe" in error and "tiny-mlp" in error
+    assert os.listdir(tmp_path / "assets") == []
+
+
+def test_a_restart_begins_with_the_weights_and_the_losses_of_the_first_training(
+    tmp_path, monkeypatch
+):
+    seen = []
+
+    def watched(model, *arguments, **options):
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        seen.append((before, options))
+        return fit(model, *arguments, **options)
+
+    monkeypatch.setattr(train, "fit", watched)
+    record, _ = run(monkeypatch, tmp_path / "both", "tiny-restart")
+    first, assets = run(monkeypatch, tmp_path / "first", "tiny-mlp")
+    (only,), (before,) = record["runs"], first["runs"]
+    assert only["curve"]["steps"] == [*range(1, 21)]
+    for losses in ("training_loss", "held_out_loss"):
+        assert only["curve"][losses][:12] == before["curve"][losses]
+    ended = safetensors.torch.load((assets / weights_file("tiny-mlp")).read_bytes())
+    (_, one), (began, two), _ = seen
+    assert began.keys() == ended.keys()
+    assert all(torch.equal(began[key].half(), value) for key, value in ended.items())
+    assert (one["steps"], two["steps"]) == (12, 8)
+    assert two["learning_rate"] == 0.005 and two["batch_size"] == 5
+
+
+def test_a_restart_alone_ends_as_both_trainings_in_a_row(tmp_path, monkeypatch):
+    expected, assets = run(monkeypatch, tmp_path / "both", "tiny-restart")
+    with monkeypatch.context() as patch:
+        plain = replace(tiny_recipes.RECIPES["tiny-restart"], restart=None)
+        patch.setitem(tiny_recipes.RECIPES, "tiny-restart", plain)
+        first, ships = run(patch, tmp_path / "first", "tiny-restart")
+    for module in (runtime, zoo):
+        monkeypatch.setattr(module, "ASSETS", ships)
+    record, _ = run(monkeypatch, tmp_path / "first", "tiny-restart", "--restart")
+    file = weights_file("tiny-restart")
+    assert (ships / file).read_bytes() == (assets / file).read_bytes()
+    began = record.pop("first_training")
+    assert began == {key: first[key] for key in ("commit", "machine")}
+    assert without_times(record) == without_times(expected)
+    assert record["runs"][0]["seconds"] > first["runs"][0]["seconds"]
+    with pytest.raises(SystemExit, match="is not the result of its recipe's first training"):
+        run(monkeypatch, tmp_path / "first", "tiny-restart", "--restart")
+
+
+def test_a_restart_that_no_recipe_has_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="tiny-mlp has no restart"):
+        run(monkeypatch, tmp_path, "tiny-mlp", "--restart")
     assert os.listdir(tmp_path / "assets") == []

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -31,14 +32,14 @@ RECORD = "records/autoencoders/tiny.json"
 WEIGHTS = ["weights/tiny-prior.safetensors", "weights/tiny.safetensors"]
 
 
-def run(patch, folder):
+def run(patch, folder, *options, recipe=TINY):
     """Train a tiny one on a few digits and return its record and the folder of assets."""
     tiny_recipes.arrange(patch, folder)
     patch.setattr(train, "CHECKPOINTS", folder / "checkpoints")
     patch.setattr(train_vqvae, "CHECKPOINT_EVERY", 3)
     patch.setattr(train_vqvae, "load_mnist", tiny_recipes.few_digits)
-    patch.setattr(train_vqvae, "RECIPES", {"tiny": TINY})
-    patch.setattr(sys, "argv", ["train_vqvae", "tiny"])
+    patch.setattr(train_vqvae, "RECIPES", {"tiny": recipe})
+    patch.setattr(sys, "argv", ["train_vqvae", "tiny", *options])
     threads = torch.get_num_threads()
     try:
         train_vqvae.main()
@@ -102,3 +103,22 @@ def test_killed_training_resumes_to_the_same_weights(tmp_path, monkeypatch, mode
     for part in ("autoencoder", "prior"):
         expected["runs"][part].pop("seconds"), record["runs"][part].pop("seconds")
     assert record == expected
+
+
+def test_a_prior_alone_is_trained_on_the_autoencoder_that_ships(tmp_path, monkeypatch):
+    expected, assets = run(monkeypatch, tmp_path)
+    weights = [(assets / file).read_bytes() for file in WEIGHTS]
+    for module in (runtime, zoo):
+        monkeypatch.setattr(module, "ASSETS", assets)
+    monkeypatch.setattr(train_vqvae, "train_autoencoder", None)
+    for _ in range(2):
+        record, _ = run(monkeypatch, tmp_path, "--prior")
+        began = record.pop("autoencoder_training")
+        assert began == {key: expected[key] for key in ("commit", "machine")}
+        assert [(assets / file).read_bytes() for file in WEIGHTS] == weights
+        for one in (record, expected):
+            one["runs"]["prior"].pop("seconds", None)
+        assert record == expected
+    other = replace(TINY, seed=1)
+    with pytest.raises(SystemExit, match="no autoencoder of the recipe tiny ships"):
+        run(monkeypatch, tmp_path, "--prior", recipe=other)

@@ -80,10 +80,10 @@ def arrange(patch, folder):
     patch.setattr("experiments.assets.SUMS", folder / "assets" / "SHA256SUMS")
 
 
-def run(patch, folder, name):
+def run(patch, folder, name, *options):
     """Train a tiny recipe and return its record and the folder of assets."""
     arrange(patch, folder)
-    patch.setattr(sys, "argv", ["train", name])
+    patch.setattr(sys, "argv", ["train", name, *options])
     train.main()
     return record_in(folder / "assets", name), folder / "assets"
 
