@@ -149,6 +149,12 @@ RECIPES = {
         fit={"steps": 50_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
+    "pixelcnn-k256-plain": Recipe(
+        purpose="The same without pointing, to see what pointing brings in a long training.",
+        model="PixelCNN",
+        arguments={"num_bins": 256},
+        fit={"steps": 40_000, **PIXELCNN_FIT},
+    ),
     "pixelcnn-k2": Recipe(
         purpose="The same PixelCNN on digits in black and white, thresholded at 0.5.",
         model="PixelCNN",

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCE = "git+https://github.com/-owner-/generating-pixels@v0.1.0"
+SOURCE = "git+https://github.com/-owner-/generating-pixels@v1.0.0"
 if importlib.util.find_spec("pixelar_lib") is None:
     if Path("../pixelar_lib").is_dir():  # a checkout without an install
         sys.path.insert(0, str(Path("..").resolve()))

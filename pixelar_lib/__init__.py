@@ -1,3 +1,3 @@
 """pixelar_lib: the tested library behind the book "Generating Pixels One by One"."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
