@@ -58,6 +58,7 @@ def few(monkeypatch):
     ("model", "arguments"),
     [
         ("PixelCNN", {"channels": 4, "dilations": [1, 2]}),
+        ("PointingPixelCNN", {"channels": 4, "dilations": [1, 2]}),
         ("RasterLSTM", {"channels": 4, "hidden_size": 6}),
         ("DiagonalBiLSTM", {"hidden_size": 3, "num_layers": 1}),
         ("ImageGPT", {"channels": 4, "num_blocks": 2, "heads": 2, "stem": "conv"}),
