@@ -188,7 +188,7 @@ def test_a_checkpoint_of_one_in_the_place_of_the_other_is_refused(assets):
         zoo.load_vqvae(NAME)
     add_asset(files[0], contents[0])
     add_asset(files[1], contents[0])
-    with pytest.raises(ValueError, match=f"'{NAME}-prior' are of another.*PixelCNN"):
+    with pytest.raises(ValueError, match=f"'{NAME}-prior' are of another.*RasterLSTM"):
         zoo.load_vqvae(NAME)
 
 
