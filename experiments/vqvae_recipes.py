@@ -15,8 +15,7 @@ AUTOENCODER_FIT = {
     "precision": "bfloat16",
 }
 # Tried on validation images of vqvae-7x7x128: this LSTM draws as fast as a PixelCNN of two blocks,
-# and more of its digits are read as asked; a PixelCNN of four blocks takes twice as long. Few
-# steps are what hurts.
+# and more of its digits are read as asked; a PixelCNN of four blocks takes twice as long.
 PRIOR_FIT = {
     "steps": 20_000,
     "batch_size": 32,
