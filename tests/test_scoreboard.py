@@ -145,7 +145,9 @@ def arrange(patch, models):
 
 def recipe_of(kind):
     arguments = SMALL | ({"num_bins": 2} if kind == "binarized" else {})
-    return Recipe("A test.", arguments=arguments, fit={"steps": 5, "batch_size": 4}, data=kind)
+    restart = {"steps": 3} if kind == "binarized" else None
+    fit = {"steps": 5, "batch_size": 4}
+    return Recipe("A test.", arguments=arguments, fit=fit, restart=restart, data=kind)
 
 
 def loaded(recipe, seed):

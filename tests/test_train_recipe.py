@@ -162,6 +162,7 @@ def test_a_restart_begins_with_the_weights_and_the_losses_of_the_first_training(
     assert began.keys() == ended.keys()
     assert all(torch.equal(began[key].half(), value) for key, value in ended.items())
     assert (one["steps"], two["steps"]) == (12, 8)
+    assert (one["initialize"], two["initialize"]) == (True, False)
     assert two["learning_rate"] == 0.005 and two["batch_size"] == 5
 
 
