@@ -5,7 +5,9 @@ the last 10,000, and reads the test set once. Where `joined_split` says so, it t
 60,000, and nothing is looked at before the test set.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from pixelar_lib.zoo import DATA_KINDS
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,10 @@ class Recipe:
         arguments: Of its constructor; `neighbourhood` names the radius of that context. A model
             with `num_classes` trains on the labels, too.
         fit: Arguments of `training.fit`.
-        restart: What changes in a second training, which begins with the weights that the first
-            one ended with (a warm restart: Loshchilov and Hutter, SGDR, 2017); None without.
+        moved: Share of the images of a step that `moving.move` makes other digits of.
+        restarts: What changes in further trainings, each of which begins with the weights that
+            the one before ended with (Loshchilov and Hutter, SGDR, 2017): `fit`'s settings that
+            differ, and other attributes of the recipe. The same model, but for its dropout.
         windows_per_image: Windows a step draws from each image, where the model reads windows.
         data: Name in `zoo.DATA_KINDS` of what images are turned into.
         joined_split: "validation" where its images are trained on, too, after everything was
@@ -34,7 +38,8 @@ class Recipe:
     model: str = "CategoricalPixelPredictor"
     arguments: dict = field(default_factory=dict)
     fit: dict = field(default_factory=dict)
-    restart: dict | None = None
+    moved: float = 0.0
+    restarts: tuple[dict, ...] = ()
     windows_per_image: int = 8
     data: str = "grey"
     joined_split: str | None = None
@@ -43,14 +48,23 @@ class Recipe:
     ships_weights: bool = False
 
     @property
-    def fits(self) -> list[dict]:
-        """Arguments of `training.fit`, for each training."""
-        return [self.fit] if self.restart is None else [self.fit, {**self.fit, **self.restart}]
+    def trainings(self) -> list["Recipe"]:
+        """The first training and those that follow it, each as a recipe of its own."""
+        first = replace(self, restarts=())
+        following = [
+            {**restart, "fit": {**self.fit, **restart["fit"]}} for restart in self.restarts
+        ]
+        return [first, *(replace(first, **changes) for changes in following)]
+
+    @property
+    def redraws(self) -> bool:
+        """Whether each step makes other tokens of its images."""
+        return DATA_KINDS[self.data].is_random or self.moved > 0
 
     @property
     def steps(self) -> int:
         """Updates in all."""
-        return sum(fit["steps"] for fit in self.fits)
+        return sum(training.fit["steps"] for training in self.trainings)
 
 
 # The post's 15 epochs over 200,000 windows, 512 at a time: 391 updates an epoch.
@@ -168,7 +182,7 @@ RECIPES = {
         model="PixelCNN",
         arguments={"num_bins": 2, "channels": 64},
         fit={"steps": 60_000, **PIXELCNN_FIT},
-        restart={"steps": 40_000, "learning_rate": 2e-3},
+        restarts=({"fit": {"steps": 40_000, "learning_rate": 2e-3}},),
         data="binarized",
         ships_weights=True,
     ),

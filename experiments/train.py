@@ -17,10 +17,9 @@ import torch
 from experiments.assets import add_asset
 from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
-from experiments.trainables import FixedWindows, Redrawing
+from experiments.trainables import FixedWindows, Redrawing, fixed_windows
 from pixelar_lib import distributed, zoo
 from pixelar_lib.classification import accuracy, label_nll
-from pixelar_lib.context import targets, windows
 from pixelar_lib.data import Digits, load_mnist
 from pixelar_lib.evaluation import evaluate
 from pixelar_lib.models import PixelModel, WindowModel
@@ -55,22 +54,28 @@ def main() -> None:
 
 def shipped_first(name: str, recipe: Recipe) -> dict:
     """Return the record of a recipe's first training, if its weights ship."""
-    if recipe.restart is None or len(recipe.seeds) != 1:
+    if not recipe.restarts or len(recipe.seeds) != 1:
         raise SystemExit(f"{name} has no restart, or several seeds; leave --restart out.")
     record = zoo.results().get(name, {})
-    wanted = json.loads(json.dumps(asdict(replace(recipe, restart=None, purpose=""))))
-    if {**{key: record.get(key) for key in wanted}, "purpose": ""} != wanted:
+    usual, wanted = (plain(some) for some in (Recipe(""), recipe.trainings[0]))  # for older records
+    found = {key: record.get(key, usual[key]) for key in wanted}
+    if {**found, "purpose": ""} != {**wanted, "purpose": ""}:
         raise SystemExit(
             f"what ships as {name} is not the result of its recipe's first training; "
-            "leave --restart out, and both are run."
+            "leave --restart out, and all are run."
         )
     return record
+
+
+def plain(recipe: Recipe) -> dict:
+    """Return a recipe as a record has it."""
+    return json.loads(json.dumps(asdict(recipe)))
 
 
 def train(name: str, recipe: Recipe, first: dict | None = None) -> None:
     """Train with each seed and write the record, and the weights where they ship.
 
-    With the record of a first training that ships, only the restart is run.
+    With the record of a first training that ships, only what follows it is run.
     """
     writes = distributed.rank() == 0  # all processes compute the same figures, one writes them
     commit = git_commit()  # before: code may change while it runs
@@ -98,7 +103,7 @@ def train(name: str, recipe: Recipe, first: dict | None = None) -> None:
         add_asset(f"weights/{name}.safetensors", weights(models[0]))
     add_asset(f"records/trainings/{name}.json", (json.dumps(record, indent=1) + "\n").encode())
     for seed in recipe.seeds:
-        for number in range(len(recipe.fits)):
+        for number in range(len(recipe.trainings)):
             checkpoint_of(name, seed, number).unlink(missing_ok=first is not None)
 
 
@@ -113,28 +118,28 @@ def run_once(
     name: str, recipe: Recipe, seed: int, first: dict | None = None
 ) -> tuple[PixelModel, dict]:
     """Train with one seed and evaluate the weights as they ship."""
-    generator = torch.Generator().manual_seed(seed)
     train, held_out = training_digits(recipe)
-    model = build_model(recipe.model, recipe.arguments)
-    learner, inputs = learner_for(model, recipe, train, generator)
-    histories = []
+    model, histories = build_model(recipe.model, recipe.arguments), []
     if first is not None:
         model.load_state_dict(zoo.load_pretrained(name).state_dict())
         histories.append(History(**first["curve"], seconds=first["seconds"]))
-    for number in range(len(histories), len(recipe.fits)):
-        if number:
-            generator = torch.Generator().manual_seed(seed + RESTART_SEED * number)
+    for number in range(len(histories), len(recipe.trainings)):
+        training = recipe.trainings[number]
+        generator = torch.Generator().manual_seed(seed + RESTART_SEED * number)
+        before, model = model, build_model(training.model, training.arguments)
+        model.load_state_dict(before.state_dict())
+        learner, inputs = learner_for(model, training, train, generator)
         history = fit(
             learner,
             inputs,
             labels_for(model, train),
-            held_out=held_out and inputs_for(model, recipe, held_out),
+            held_out=held_out and inputs_for(model, training, held_out),
             held_out_labels=held_out and labels_for(model, held_out),
             generator=generator,
             initialize=number == 0,
             checkpoint=checkpoint_of(name, seed, number),
             checkpoint_every=CHECKPOINT_EVERY,
-            **recipe.fits[number],
+            **training.fit,
         )
         histories.append(history)
         if recipe.ships_weights:
@@ -185,12 +190,14 @@ def learner_for(
         model.windows_per_image = recipe.windows_per_image
     if recipe.num_windows is not None:
         return FixedWindows(model), fixed_windows(model, inputs, recipe, generator)
-    return Redrawing(model, kind) if kind.is_random else model, inputs
+    if recipe.redraws:
+        return Redrawing(model, kind, recipe.moved), inputs
+    return model, inputs
 
 
 def inputs_for(model: PixelModel, recipe: Recipe, digits: Digits) -> torch.Tensor:
     """Return what `fit` gets of digits: their tokens, or images that it draws tokens from."""
-    if DATA_KINDS[recipe.data].is_random:
+    if recipe.redraws:
         return digits.images
     return to_tokens(digits.images, model.num_bins, recipe.data).to(torch.uint8)
 
@@ -201,17 +208,8 @@ def labels_for(model: PixelModel, digits: Digits, most: int | None = None) -> to
 
 
 def checkpoint_of(name: str, seed: int, number: int = 0) -> Path:
-    """Return the file that holds the state of a training; number 1 is the restart."""
-    return CHECKPOINTS / f"{name}-{seed}{'-restart' * number}.pt"
-
-
-def fixed_windows(model, tokens, recipe, generator) -> torch.Tensor:
-    """Return the first windows of images in random order, each with its target, uint8."""
-    num_images = -(-recipe.num_windows // tokens[0].numel())
-    chosen = tokens[torch.randperm(len(tokens), generator=generator)[:num_images]]
-    contexts = windows(chosen, model.context, model.start_token)
-    pairs = torch.cat([contexts, targets(chosen)[..., None]], dim=2)  # (N, H W, C + 1)
-    return pairs.flatten(0, 1)[: recipe.num_windows].to(torch.uint8)
+    """Return the file that holds the state of a training; numbers from 1 are restarts."""
+    return CHECKPOINTS / f"{name}-{seed}{f'-restart-{number}' if number else ''}.pt"
 
 
 def figures(

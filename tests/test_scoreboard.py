@@ -145,9 +145,9 @@ def arrange(patch, models):
 
 def recipe_of(kind):
     arguments = SMALL | ({"num_bins": 2} if kind == "binarized" else {})
-    restart = {"steps": 3} if kind == "binarized" else None
+    restarts = ({"fit": {"steps": 3}},) if kind == "binarized" else ()
     fit = {"steps": 5, "batch_size": 4}
-    return Recipe("A test.", arguments=arguments, fit=fit, restart=restart, data=kind)
+    return Recipe("A test.", arguments=arguments, fit=fit, restarts=restarts, data=kind)
 
 
 def loaded(recipe, seed):

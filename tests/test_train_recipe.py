@@ -60,7 +60,8 @@ def test_recorded_figures_are_those_of_the_stored_weights(tmp_path, monkeypatch)
         ("tiny-binary", PixelCNN, 8),
         ("tiny-labels", PixelCNN, 8),
         ("tiny-windows", FixedWindows, 20),  # in the second of two seeds
-        ("tiny-restart", CategoricalPixelPredictor, 17),  # in the restart
+        ("tiny-restart", CategoricalPixelPredictor, 16),  # with moved images
+        ("tiny-restart", CategoricalPixelPredictor, 19),  # and after them
     ],
 )
 def test_killed_training_resumes_to_the_same_record_and_weights(
@@ -147,7 +148,7 @@ def test_a_restart_begins_with_the_weights_and_the_losses_of_the_first_training(
 
     def watched(model, *arguments, **options):
         before = {key: value.clone() for key, value in model.state_dict().items()}
-        seen.append((before, options))
+        seen.append((before, options, getattr(model, "moved", 0)))
         return fit(model, *arguments, **options)
 
     monkeypatch.setattr(train, "fit", watched)
@@ -158,18 +159,20 @@ def test_a_restart_begins_with_the_weights_and_the_losses_of_the_first_training(
     for losses in ("training_loss", "held_out_loss"):
         assert only["curve"][losses][:12] == before["curve"][losses]
     ended = safetensors.torch.load((assets / weights_file("tiny-mlp")).read_bytes())
-    (_, one), (began, two), _ = seen
-    assert began.keys() == ended.keys()
-    assert all(torch.equal(began[key].half(), value) for key, value in ended.items())
-    assert (one["steps"], two["steps"]) == (12, 8)
-    assert (one["initialize"], two["initialize"]) == (True, False)
+    (_, one, _), (began, two, moved), (_, three, still), _ = seen
+    assert {key.removeprefix("model.") for key in began} == ended.keys()
+    assert all(torch.equal(began[f"model.{key}"].half(), value) for key, value in ended.items())
+    assert [options["steps"] for options in (one, two, three)] == [12, 5, 3]
+    assert [options["initialize"] for options in (one, two, three)] == [True, False, False]
+    assert (moved, still) == (0.5, 0)
     assert two["learning_rate"] == 0.005 and two["batch_size"] == 5
+    assert three["learning_rate"] == 0.01
 
 
-def test_a_restart_alone_ends_as_both_trainings_in_a_row(tmp_path, monkeypatch):
+def test_restarts_alone_end_as_all_trainings_in_a_row(tmp_path, monkeypatch):
     expected, assets = run(monkeypatch, tmp_path / "both", "tiny-restart")
     with monkeypatch.context() as patch:
-        plain = replace(tiny_recipes.RECIPES["tiny-restart"], restart=None)
+        plain = replace(tiny_recipes.RECIPES["tiny-restart"], restarts=())
         patch.setitem(tiny_recipes.RECIPES, "tiny-restart", plain)
         first, ships = run(patch, tmp_path / "first", "tiny-restart")
     for module in (runtime, zoo):

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from models_under_test import build, labels_for, some_tokens
 from small_trainings import STRIPES, mlp, same_weights, seeded, train
 
-from experiments import train as recipes
 from experiments.recipes import Recipe
-from experiments.trainables import FixedWindows, Redrawing, Wrapped
+from experiments.trainables import FixedWindows, Redrawing, Wrapped, fixed_windows
+from pixelar_lib import data
 from pixelar_lib.context import targets, windows
 from pixelar_lib.evaluation import nll
 from pixelar_lib.zoo import DATA_KINDS, to_tokens
@@ -61,12 +61,28 @@ def test_redrawn_images_are_refused_where_the_model_refuses_their_tokens():
         learner.check_input(GREY[0])
 
 
+def test_a_share_of_the_images_is_moved():
+    model, kind, images = (
+        build("pixelcnn", num_bins=16),
+        DATA_KINDS["grey"],
+        data.load_mnist("test").images[:60],
+    )
+    for share, fewest, most in ((0.0, 0, 0), (0.5, 15, 45), (1.0, 60, 60)):
+        learner = Redrawing(model, kind, share)
+        (tokens,) = (part for part in learner.prepare(images, None, seeded()) if part is not None)
+        moved = (tokens != to_tokens(images, 16, "grey")).flatten(1).any(dim=1)
+        assert fewest <= int(moved.sum()) <= most
+        one, other = (learner.held_out_loss(images[:2]) for _ in range(2))
+        assert torch.equal(one, other)  # looks see them as they are
+        torch.testing.assert_close(one, model.held_out_loss(to_tokens(images[:2], 16, "grey")))
+
+
 # Windows that were cut beforehand
 
 
 def test_windows_are_those_of_the_first_images_in_random_order():
     model, tokens = mlp(), some_tokens(9, SIZE, 3)
-    pairs = recipes.fixed_windows(model, tokens, Recipe("", num_windows=50), seeded(3))
+    pairs = fixed_windows(model, tokens, Recipe("", num_windows=50), seeded(3))
     order = torch.randperm(9, generator=seeded(3))[:3]  # 50 windows of 20 pixels each
     assert pairs.shape == (50, 5) and pairs.dtype == torch.uint8
     contexts = windows(tokens[order], model.context, model.start_token).flatten(0, 1)
@@ -77,7 +93,7 @@ def test_windows_are_those_of_the_first_images_in_random_order():
 def test_fixed_windows_are_trained_on_as_they_are():
     model, generator = mlp(dropout=0.0), seeded()
     learner, every = FixedWindows(model), Recipe("", num_windows=STRIPES.numel())
-    pairs = recipes.fixed_windows(model, STRIPES, every, generator)
+    pairs = fixed_windows(model, STRIPES, every, generator)
     before = generator.get_state()
     batch = learner.prepare(pairs, None, generator)
     assert torch.equal(generator.get_state(), before)  # nothing is random

@@ -43,7 +43,10 @@ RECIPES = {
         "A test.",
         arguments={**SMALL, "dropout": 0.0},
         fit=FIT,
-        restart={"steps": 8, "learning_rate": 0.005},
+        restarts=(
+            {"fit": {"steps": 5, "learning_rate": 0.005}, "moved": 0.5},
+            {"fit": {"steps": 3}},
+        ),
         ships_weights=True,
     ),
     "tiny-few-labels": Recipe("A test.", arguments={**SMALL, "num_classes": 3}, fit=FIT),
