@@ -174,6 +174,17 @@ RECIPES = {
         model="PixelCNN",
         arguments={"num_bins": 2, "dropout": 0.1},
         fit={"steps": 60_000, **PIXELCNN_FIT},
+        restarts=(
+            {
+                "fit": {"steps": 44_000, "learning_rate": 3e-3},
+                "arguments": {"num_bins": 2},  # other digits at each step do what dropout did
+                "moved": 1.0,
+            },
+            {
+                "fit": {"steps": 11_000, "learning_rate": 1.5e-3},
+                "arguments": {"num_bins": 2},
+            },
+        ),
         data="thresholded",
         ships_weights=True,
     ),
