@@ -3,7 +3,8 @@
 A digit of MNIST fills a box of 20 x 20 pixels, which lies so that the centre of the digit's mass
 is the centre of the picture (LeCun et al. 1998). A model relies on that: shifted by at most half
 a pixel, a digit costs it a third more bits. So each is framed anew, as MNIST was. Simard et al.,
-Best Practices for Convolutional Neural Networks, 2003, bent digits to train classifiers.
+Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis, 2003, bent
+digits to train classifiers.
 """
 
 import torch
