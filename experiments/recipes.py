@@ -147,6 +147,17 @@ RECIPES = {
         model="PixelCNN",
         arguments={"num_classes": 10, "dropout": 0.1},
         fit={"steps": 75_000, **PIXELCNN_FIT},
+        restarts=(
+            {
+                "fit": {"steps": 27_000, "learning_rate": 3e-3},
+                "arguments": {"num_classes": 10},
+                "moved": 0.5,
+            },
+            {
+                "fit": {"steps": 9_000, "learning_rate": 1.5e-3},
+                "arguments": {"num_classes": 10},
+            },
+        ),
         ships_weights=True,
     ),
     "transformer-k16": Recipe(
