@@ -14,7 +14,7 @@ from reader_settings import SETTINGS
 from small_trainings import seeded
 
 from experiments.assets import add_asset
-from experiments.recipes import RECIPES
+from experiments.recipes import RECIPES, Recipe
 from pixelar_lib import runtime, zoo
 from pixelar_lib.context import neighbourhood, raster
 from pixelar_lib.data import Digits, load_mnist, missing_files
@@ -65,9 +65,11 @@ def test_record_is_that_of_its_recipe(name):
     record = zoo.results()[name]
     assert record["name"] == name
     assert record["command"] == f"python -m experiments.train {name}"
-    recipe = json.loads(json.dumps(asdict(RECIPES[name])))
-    # A field that came later says None where it was not used.
-    assert {key: record.get(key) for key in recipe} == recipe
+    recipe, usual = (
+        json.loads(json.dumps(asdict(some))) for some in (RECIPES[name], Recipe("A test."))
+    )
+    # A field that came later was not used, and has its usual value.
+    assert {key: record.get(key, usual[key]) for key in recipe} == recipe
 
 
 @each_record
