@@ -1,10 +1,11 @@
 """More digits from those there are: slanted, turned, stretched and bent a little, at random.
 
 A digit of MNIST fills a box of 20 x 20 pixels, which lies so that the centre of the digit's mass
-is the centre of the picture (LeCun et al. 1998). A model relies on that: shifted by at most half
-a pixel, a digit costs it a third more bits. So each is framed anew, as MNIST was. Simard et al.,
-Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis, 2003, bent
-digits to train classifiers.
+is the centre of the picture (LeCun et al. 1998). So most begin and end with a whole row of pixels,
+and models know it: half a pixel further down, a digit costs a PixelCNN a third more, though a
+whole pixel hardly matters. That is why each is framed anew. Simard et al., Best Practices for
+Convolutional Neural Networks Applied to Visual Document Analysis, 2003, bent digits to train
+classifiers.
 """
 
 import torch

@@ -22,8 +22,9 @@ class Recipe:
         fit: Arguments of `training.fit`.
         moved: Share of the images of a step that `moving.move` makes other digits of.
         restarts: What changes in further trainings, each of which begins with the weights that
-            the one before ended with (Loshchilov and Hutter, SGDR, 2017): `fit`'s settings that
-            differ, and other attributes of the recipe. The same model, but for its dropout.
+            the one before ended with (Loshchilov and Hutter, SGDR, 2017). `fit` has the settings
+            that differ; other attributes of the recipe are given whole. It must remain the same
+            model, but for its dropout.
         windows_per_image: Windows a step draws from each image, where the model reads windows.
         data: Name in `zoo.DATA_KINDS` of what images are turned into.
         joined_split: "validation" where its images are trained on, too, after everything was
@@ -150,7 +151,7 @@ RECIPES = {
         restarts=(
             {
                 "fit": {"steps": 27_000, "learning_rate": 3e-3},
-                "arguments": {"num_classes": 10},
+                "arguments": {"num_classes": 10},  # without dropout
                 "moved": 0.5,
             },
             {
@@ -188,7 +189,7 @@ RECIPES = {
         restarts=(
             {
                 "fit": {"steps": 44_000, "learning_rate": 3e-3},
-                "arguments": {"num_bins": 2},  # other digits at each step do what dropout did
+                "arguments": {"num_bins": 2},  # without dropout
                 "moved": 1.0,
             },
             {

@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from small_trainings import seeded
 
 from experiments import moving
-from experiments.moving import BOX, move
+from experiments.moving import BOX, FINE, Slanted, lattice, move
 from pixelar_lib.data import load_mnist
-from pixelar_lib.zoo import load_classifier
+from pixelar_lib.evaluation import evaluate
+from pixelar_lib.zoo import load_classifier, load_pretrained, to_tokens
 
 DIGITS = load_mnist("test")
 IMAGES = DIGITS.images[:500]
@@ -63,6 +65,22 @@ def test_each_digit_is_moved_its_own_way_and_the_seed_decides():
     assert not torch.equal(same[0], same[1]) and not torch.equal(same[1], same[2])
     assert torch.equal(same, move(IMAGES[:1].expand(3, -1, -1), seeded(1)))
     assert same.dtype == torch.uint8
+
+
+def test_models_know_that_digits_fill_whole_rows(monkeypatch):
+    for name in ("TURN", "STRETCH", "SLANT", "BEND"):
+        monkeypatch.setattr(moving, name, 0.0)
+    digits, model = Slanted(IMAGES[:20], seeded()), load_pretrained("pixelcnn-k16")
+
+    def cost_of_shift(rows):
+        places = lattice(FINE * 28) + torch.tensor([0.0, rows * 2 / 28])
+        ink = digits.ink(places.expand(20, -1, -1, -1))
+        images = (F.avg_pool2d(ink[:, None], FINE)[:, 0] * 255).round().to(torch.uint8)
+        return evaluate(model, to_tokens(images, 16)).nats_per_pixel
+
+    still = cost_of_shift(0)
+    assert cost_of_shift(0.5) > 1.25 * still
+    assert cost_of_shift(1) < 1.05 * still
 
 
 def test_a_slant_leans_the_digit_to_one_side(monkeypatch):

@@ -4,7 +4,6 @@ import json
 import math
 import re
 import statistics
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from small_trainings import seeded
 
 from experiments.assets import add_asset
 from experiments.recipes import RECIPES, Recipe
+from experiments.train import plain
 from pixelar_lib import runtime, zoo
 from pixelar_lib.context import neighbourhood, raster
 from pixelar_lib.data import Digits, load_mnist, missing_files
@@ -65,9 +65,7 @@ def test_record_is_that_of_its_recipe(name):
     record = zoo.results()[name]
     assert record["name"] == name
     assert record["command"] == f"python -m experiments.train {name}"
-    recipe, usual = (
-        json.loads(json.dumps(asdict(some))) for some in (RECIPES[name], Recipe("A test."))
-    )
+    recipe, usual = (plain(some) for some in (RECIPES[name], Recipe("A test.")))
     # A field that came later was not used, and has its usual value.
     assert {key: record.get(key, usual[key]) for key in recipe} == recipe
 
