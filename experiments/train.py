@@ -98,7 +98,8 @@ def train(name: str, recipe: Recipe, first: dict | None = None) -> None:
         "command": command(name, recipe),
     }
     if first is not None:
-        record["first_training"] = {key: first[key] for key in ("commit", "machine")}
+        origin = {key: first[key] for key in ("commit", "machine")}
+        record["first_training"] = {**origin, "seconds": first["runs"][0]["seconds"]}
     if recipe.ships_weights:
         add_asset(f"weights/{name}.safetensors", weights(models[0]))
     add_asset(f"records/trainings/{name}.json", (json.dumps(record, indent=1) + "\n").encode())

@@ -80,6 +80,24 @@ def results() -> dict[str, dict]:
     return _records("trainings")
 
 
+def core_minutes(record: dict) -> float | None:
+    """Return what a training took: minutes, times the threads of all its processes.
+
+    Args:
+        record: One of `results()`; of several seeds, the first counts.
+
+    Returns:
+        Minutes of one core. None if the record has no time: an older one was interrupted.
+    """
+    total, last = record["runs"][0]["seconds"], record["machine"]
+    if total is None:
+        return None
+    first = record.get("first_training", {"seconds": 0, "machine": last})
+    parts = (first["seconds"], first["machine"]), (total - first["seconds"], last)
+    threads = (where["threads"] * where.get("processes", 1) for _, where in parts)
+    return sum(count * seconds / 60 for count, (seconds, _) in zip(threads, parts, strict=True))
+
+
 def load_vqvae(name: str) -> tuple[models.VQVAE, models.PixelModel]:
     """Return a trained autoencoder and the model that draws its codes, on the CPU, in eval mode.
 

@@ -80,6 +80,14 @@ def test_record_says_where_it_comes_from(name):
     assert record["parameters"] == model.num_parameters
 
 
+def test_minutes_of_one_core_count_the_threads_of_each_training():
+    record = {"runs": [{"seconds": 600.0}], "machine": {"threads": 3, "processes": 2}}
+    assert zoo.core_minutes(record) == pytest.approx(60)
+    record["first_training"] = {"seconds": 480.0, "machine": {"threads": 1}}
+    assert zoo.core_minutes(record) == pytest.approx(2 * 6 + 8)
+    assert zoo.core_minutes({**record, "runs": [{"seconds": None}]}) is None
+
+
 @each_record
 def test_record_has_a_whole_run_for_each_seed(name):
     record, log_k = zoo.results()[name], log_num_bins(name)
