@@ -130,6 +130,11 @@ RECIPES = {
         fit={"steps": 45_000, **PIXELCNN_FIT},
         ships_weights=True,
     ),
+    "pixelcnn-k16-plain": Recipe(
+        purpose="The first training of pixelcnn-k16 alone, beside which others are set.",
+        model="PixelCNN",
+        fit={"steps": 45_000, **PIXELCNN_FIT},
+    ),
     "pixelcnn-k16-long": Recipe(
         purpose="The same for twice as long, with dropout, and on all 60,000 images.",
         model="PixelCNN",
