@@ -129,8 +129,8 @@ RECIPES = {
         model="PixelCNN",
         fit={"steps": 45_000, **PIXELCNN_FIT},
         restarts=(
-            {"fit": {"steps": 27_000, "learning_rate": 3e-3}, "moved": 0.5},
-            {"fit": {"steps": 9_000, "learning_rate": 1.5e-3}},
+            {"fit": {"steps": 16_000, "learning_rate": 3e-3, "precision": "float32"}, "moved": 0.5},
+            {"fit": {"steps": 6_000, "learning_rate": 1.5e-3, "precision": "float32"}},
         ),
         ships_weights=True,
     ),
