@@ -128,6 +128,10 @@ RECIPES = {
         purpose="A PixelCNN, whose context is all pixels before.",
         model="PixelCNN",
         fit={"steps": 45_000, **PIXELCNN_FIT},
+        restarts=(
+            {"fit": {"steps": 16_000, "learning_rate": 3e-3, "precision": "float32"}, "moved": 0.5},
+            {"fit": {"steps": 6_000, "learning_rate": 1.5e-3, "precision": "float32"}},
+        ),
         ships_weights=True,
     ),
     "pixelcnn-k16-plain": Recipe(
