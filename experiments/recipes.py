@@ -128,16 +128,7 @@ RECIPES = {
         purpose="A PixelCNN, whose context is all pixels before.",
         model="PixelCNN",
         fit={"steps": 45_000, **PIXELCNN_FIT},
-        restarts=(
-            {"fit": {"steps": 16_000, "learning_rate": 3e-3, "precision": "float32"}, "moved": 0.5},
-            {"fit": {"steps": 6_000, "learning_rate": 1.5e-3, "precision": "float32"}},
-        ),
         ships_weights=True,
-    ),
-    "pixelcnn-k16-plain": Recipe(
-        purpose="The first training of pixelcnn-k16 alone, beside which others are set.",
-        model="PixelCNN",
-        fit={"steps": 45_000, **PIXELCNN_FIT},
     ),
     "pixelcnn-k16-long": Recipe(
         purpose="The same for twice as long, with dropout, and on all 60,000 images.",
@@ -151,6 +142,15 @@ RECIPES = {
         model="PixelCNN",
         arguments={"channels": 64},
         fit={"steps": 43_000, **PIXELCNN_FIT},
+    ),
+    "pixelcnn-k16-moved": Recipe(
+        purpose="The same, going on with digits moved at random, to see what they bring.",
+        model="PixelCNN",
+        fit={"steps": 45_000, **PIXELCNN_FIT},
+        restarts=(
+            {"fit": {"steps": 16_000, "learning_rate": 3e-3, "precision": "float32"}, "moved": 0.5},
+            {"fit": {"steps": 6_000, "learning_rate": 1.5e-3, "precision": "float32"}},
+        ),
     ),
     "pixelcnn-cond-k16": Recipe(
         purpose="The same PixelCNN with a label: it can be asked for a digit.",
