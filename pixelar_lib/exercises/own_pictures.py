@@ -74,7 +74,7 @@ def check_held_out(held_out: Callable[[Sequence[str], float], Sequence[bool]]) -
             f"Of {len(names)} pictures in ten groups you hold out {count}. A share of 0.2 is "
             "about 20.",
         )
-    return "Whoever is held out is held out with all pictures. Nothing that is known judges."
+    return "Whoever is held out is held out with all pictures. No group is on both sides."
 
 
 @checker
