@@ -147,7 +147,7 @@ RECIPES = {
         purpose="The same, going on with digits moved at random, to see what they bring.",
         model="PixelCNN",
         fit={"steps": 45_000, **PIXELCNN_FIT},
-        restarts=(
+        restarts=(  # on a machine whose 16-bit products were slower
             {"fit": {"steps": 16_000, "learning_rate": 3e-3, "precision": "float32"}, "moved": 0.5},
             {"fit": {"steps": 6_000, "learning_rate": 1.5e-3, "precision": "float32"}},
         ),
