@@ -200,3 +200,19 @@ def test_dropout_hides_findings_in_training_alone():
 def test_bad_arguments_are_refused(model, arguments, error, message):
     with pytest.raises(error, match=message):
         model(**arguments)
+
+
+HERE = torch.backends.cpu.get_cpu_capability()
+
+
+@pytest.mark.parametrize("instructions", {"AVX2": 0, HERE: 0})
+def test_trains_with_16_bits_also_where_torch_has_no_lstm_of_16_bits(monkeypatch, instructions):
+    """As on a processor without AVX-512, and as on this one."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: instructions)
+    model = build("raster lstm")
+    with torch.autocast("cpu", torch.bfloat16):
+        remembered = model.memory(torch.randn(2, 3, 3, model.memory.input_size))
+        model.training_loss(some_tokens(2, (3, 3), model.num_bins)).backward()
+    assert all(torch.isfinite(weights.grad).all() for weights in model.parameters())
+    if instructions == "AVX2":
+        assert remembered.dtype == torch.float32

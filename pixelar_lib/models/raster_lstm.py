@@ -6,6 +6,8 @@ Tallec and Ollivier, Can recurrent neural networks warp time?, 2018 (how far for
 before training).
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import nn
 
@@ -127,7 +129,9 @@ class RasterMemory(nn.LSTM):
         With a state: one step more, (N, C) into (N, M).
         """
         if state is None:
-            return super().forward(seen.flatten(1, 2))[0].unflatten(1, seen.shape[1:3])
+            with _at_a_precision_that_runs(seen.device):
+                found, _ = super().forward(seen.flatten(1, 2).to(self.weight_ih_l0.dtype))
+            return found.unflatten(1, seen.shape[1:3])
         if self not in state:
             nothing = seen.new_zeros(len(seen), self.hidden_size)
             state[self] = nothing, nothing
@@ -138,6 +142,13 @@ class RasterMemory(nn.LSTM):
         gates = torch.addmm(state[self, "bias"], inputs, state[self, "matrix"])  # (N, 4 M)
         state[self] = lstm_cell(*gates.chunk(4, dim=1), cell)
         return state[self][0]
+
+
+def _at_a_precision_that_runs(device: torch.device) -> AbstractContextManager:
+    """Leave autocast where torch has no LSTM of 16 bits: on processors without AVX-512."""
+    if device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
+        return torch.autocast("cpu", enabled=False)
+    return nullcontext()
 
 
 def lstm_cell(write, keep, new, show, cell):
