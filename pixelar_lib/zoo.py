@@ -94,8 +94,9 @@ def core_minutes(record: dict) -> float | None:
         return None
     first = record.get("first_training", {"seconds": 0, "machine": last})
     parts = (first["seconds"], first["machine"]), (total - first["seconds"], last)
-    threads = (where["threads"] * where.get("processes", 1) for _, where in parts)
-    return sum(count * seconds / 60 for count, (seconds, _) in zip(threads, parts, strict=True))
+    return sum(
+        seconds / 60 * where["threads"] * where.get("processes", 1) for seconds, where in parts
+    )
 
 
 def load_vqvae(name: str) -> tuple[models.VQVAE, models.PixelModel]:
