@@ -35,9 +35,11 @@ def published_address(folder):
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that takes a `name` once for each page of the book."""
+    """Run a test that takes a `name` once for each page of the book, a page in one process."""
     if "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", html_checks.page_names(SITE))
+        names = html_checks.page_names(SITE)
+        marked = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+        metafunc.parametrize("name", marked)
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,10 @@ def visit(browser, served, axe):
 
     def once(name):
         if name not in seen:
-            seen[name] = {"loading": [], "overflow": [], "axe": [], "transferred": 0}
+            found = {"loading": [], "overflow": [], "axe": [], "transferred": 0}
             for width in WIDTHS:
-                see(seen[name], browser, served + name, served, axe, width)
+                see(found, browser, served + name, served, axe, width)
+            seen[name] = found  # only when both went well
         return seen[name]
 
     return once
