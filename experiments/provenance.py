@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def git_commit(root: Path = ROOT) -> str:
-    """Return the commit of a folder's own repository, marked where code was changed after it.
+    """Return the commit of a folder's own repository, marked where code was changed or added.
 
     "unknown" where there is none: an unpacked archive, also one inside another repository, and a
     machine without git.
@@ -23,7 +23,7 @@ def git_commit(root: Path = ROOT) -> str:
     if not top or not head or not Path(top).samefile(root):
         return "unknown"
     code = [":/", ":(top,exclude)pixelar_lib/assets"]  # assets are what trainings write
-    unchanged = git(root, "diff", "--quiet", "HEAD", "--", *code) is not None
+    unchanged = git(root, "status", "--porcelain", "--", *code) == ""
     return head if unchanged else f"{head}-dirty"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from experiments.assets import add_asset
+from experiments.assets import add_assets
 from experiments.provenance import git_commit, machine
 from experiments.recipes import RECIPES, Recipe
 from experiments.trainables import FixedWindows, Redrawing, fixed_windows
@@ -100,12 +100,13 @@ def train(name: str, recipe: Recipe, first: dict | None = None) -> None:
     if first is not None:
         origin = {key: first[key] for key in ("commit", "machine")}
         record["first_training"] = {**origin, "seconds": first["runs"][0]["seconds"]}
+    contents = {f"records/trainings/{name}.json": (json.dumps(record, indent=1) + "\n").encode()}
     if recipe.ships_weights:
-        add_asset(f"weights/{name}.safetensors", weights(models[0]))
-    add_asset(f"records/trainings/{name}.json", (json.dumps(record, indent=1) + "\n").encode())
+        contents[f"weights/{name}.safetensors"] = weights(models[0])
+    add_assets(contents)
     for seed in recipe.seeds:
-        for number in range(len(recipe.trainings)):
-            checkpoint_of(name, seed, number).unlink(missing_ok=first is not None)
+        for number in range(0 if first is None else 1, len(recipe.trainings)):
+            checkpoint_of(name, seed, number).unlink()
 
 
 def command(name: str, recipe: Recipe) -> str:

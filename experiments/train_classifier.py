@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import torch
 
-from experiments.assets import add_asset
+from experiments.assets import add_assets
 from experiments.provenance import git_commit, machine
 from experiments.train import CHECKPOINT_EVERY, checkpoint_of, round_to_float16, weights
 from pixelar_lib.classification import accuracy
@@ -66,8 +66,10 @@ def main() -> None:
         "machine": machine(),
         "command": "python -m experiments.train_classifier",
     }
-    add_asset(f"weights/{CLASSIFIER}.safetensors", weights(model))
-    add_asset(f"records/{CLASSIFIER}.json", (json.dumps(record, indent=1) + "\n").encode())
+    content = (json.dumps(record, indent=1) + "\n").encode()
+    add_assets(
+        {f"weights/{CLASSIFIER}.safetensors": weights(model), f"records/{CLASSIFIER}.json": content}
+    )
     checkpoint_of(CLASSIFIER, SEED).unlink()
     print({kind: found["share"] for kind, found in record["test_accuracy"].items()})
 

@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 import torch
 
-from experiments.assets import add_asset
+from experiments.assets import add_assets
 from experiments.provenance import git_commit, machine
 from experiments.train import CHECKPOINT_EVERY, checkpoint_of, round_to_float16, weights
 from experiments.vqvae_recipes import RECIPES, VQVAERecipe
@@ -85,13 +85,13 @@ def train(name: str, recipe: VQVAERecipe, earlier: dict | None = None) -> None:
     if earlier is not None:
         made = earlier.get("autoencoder_training", earlier)
         record["autoencoder_training"] = {key: made[key] for key in ("commit", "machine")}
+    contents = {f"records/autoencoders/{name}.json": (json.dumps(record, indent=1) + "\n").encode()}
     if recipe.ships_weights:
-        add_asset(f"weights/{name}.safetensors", weights(autoencoder))
-        add_asset(f"weights/{name}-prior.safetensors", weights(prior))
-    content = (json.dumps(record, indent=1) + "\n").encode()
-    add_asset(f"records/autoencoders/{name}.json", content)
-    for part in (name, f"{name}-prior"):
-        checkpoint_of(part, recipe.seed).unlink(missing_ok=earlier is not None)
+        contents[f"weights/{name}.safetensors"] = weights(autoencoder)
+        contents[f"weights/{name}-prior.safetensors"] = weights(prior)
+    add_assets(contents)
+    for part in [f"{name}-prior"] if earlier else [name, f"{name}-prior"]:
+        checkpoint_of(part, recipe.seed).unlink()
     print(json.dumps(record["test"]))
 
 

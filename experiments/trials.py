@@ -54,14 +54,14 @@ def record_file(experiment: str) -> str:
 
 
 def _finished(file: Path, commit: str) -> dict[str, dict]:
-    """Return the rows of trials that this commit has finished before; none if code was changed."""
-    if not file.exists() or commit.endswith("-dirty"):
+    """Return the rows of trials that this commit has finished before; none if it is not known."""
+    if not file.exists() or commit.endswith("-dirty") or commit == "unknown":
         return {}
     notes = []
     for line in file.read_text(encoding="utf8").splitlines():
         try:
             notes.append(json.loads(line))
-        except json.JSONDecodeError:  # killed while it wrote
+        except json.JSONDecodeError:  # an empty line, or killed while it wrote
             continue
     return {note["trial"]: note["row"] for note in notes if note["commit"] == commit}
 
@@ -69,4 +69,4 @@ def _finished(file: Path, commit: str) -> dict[str, dict]:
 def _note(file: Path, note: dict) -> None:
     file.parent.mkdir(exist_ok=True)
     with file.open("a", encoding="utf8") as lines:
-        lines.write(json.dumps(note) + "\n")
+        lines.write("\n" + json.dumps(note) + "\n")  # the line before may have been cut off

@@ -11,6 +11,7 @@ import torch
 
 from pixelar_lib.evaluation import nll
 from pixelar_lib.models import PixelModel
+from pixelar_lib.quantization import check_integers
 
 NORMAL_95 = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
 
@@ -50,6 +51,7 @@ def label_nll(model: PixelModel, tokens: torch.Tensor) -> torch.Tensor:
         raise ValueError(
             f"this {type(model).__name__} has no labels to tell apart; build it with num_classes."
         )
+    check_integers(tokens)
     columns = []
     for label in range(model.num_classes):
         labels = torch.full((len(tokens),), label, device=tokens.device)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pixelar_lib.models import batches, evaluating
-from pixelar_lib.models.modules import check_dropout
+from pixelar_lib.models.modules import Loadable, check_dropout
 from pixelar_lib.quantization import (
     binarize,
     check_count,
@@ -44,7 +44,7 @@ class Reading:
         return self.probabilities.argmax(dim=1)
 
 
-class DigitClassifier(nn.Module):
+class DigitClassifier(Loadable):
     """Tells which digit an image shows, whether it has 256 greys, 16, or black and white alone.
 
     It keeps the protocol of `trainable.Trainable`, with images as its inputs.

@@ -40,7 +40,7 @@ class NLL:
 
     @property
     def perplexity(self) -> float:
-        """The number of equally likely tokens that would be as hard to guess, 1 to K."""
+        """The number of equally likely tokens that would be as hard to guess; K for mere chance."""
         return math.exp(self.nats_per_pixel)
 
 

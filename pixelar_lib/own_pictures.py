@@ -203,6 +203,11 @@ def _from_folder(folder: Path) -> Pictures:
     found = Pictures(torch.from_numpy(images), notes=notes)
     below = [file.relative_to(folder).parts for file in read]
     in_folders = all(len(parts) > 1 for parts in below)
+    beside = sum(len(parts) == 1 for parts in below)
+    if 0 < beside < len(below):
+        some = "1 picture lies" if beside == 1 else f"{beside} pictures lie"
+        note = f"{some} beside the folders, so the folders' names were not taken for labels."
+        found = replace(found, notes=(*notes, note))
     names = np.array([parts[0] for parts in below]) if in_folders else None
     return _with_labels(found, names, folder)
 

@@ -129,7 +129,8 @@ def shade_nll(
     tokens = quantize(levels, num_bins)
     totals = torch.zeros_like(weights).index_add_(0, tokens, weights)  # of each bin
     costs = (totals[tokens] / weights).log().float()
-    return costs.to(images.device)[grey_levels(images).long()]
+    found = grey_levels(images).long()
+    return costs.to(found.device)[found]
 
 
 def check_num_bins(num_bins: int) -> int:

@@ -57,14 +57,14 @@ def pick_generator(generator: torch.Generator | None) -> torch.Generator:
         A `torch.Generator` on the CPU.
 
     Raises:
-        TypeError: If it is something else, such as a bare seed.
+        TypeError: If it is something else, such as a bare seed, or on another device.
     """
     if generator is None:
         return seeded_generator()
-    if not isinstance(generator, torch.Generator):
+    if not isinstance(generator, torch.Generator) or generator.device.type != "cpu":
         raise TypeError(
-            f"generator is {generator!r}; give a torch.Generator, as runtime.seeded_generator(1) "
-            "makes from the seed 1."
+            f"generator is {generator!r}; give a torch.Generator on the CPU, as "
+            "runtime.seeded_generator(1) makes from the seed 1."
         )
     return generator
 
@@ -120,6 +120,8 @@ def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
         _delete_litter(path)
         with _temporary_beside(path) as temporary:
             write(temporary)
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())  # else a power cut may leave the name and no content
             os.replace(temporary, path)
 
 

@@ -52,9 +52,9 @@ def sample(
 ) -> torch.Tensor:
     """Draw images pixel by pixel, each pixel given those before it (ancestral sampling).
 
-    One uniform number a pixel decides, drawn beforehand on the CPU; so neither the device nor
-    the number of images at a time changes a picture, and two temperatures can be compared
-    under the same noise.
+    One uniform number a pixel decides, drawn beforehand on the CPU; so, but for rounding, neither
+    the device nor the number of images at a time changes a picture, and two temperatures can be
+    compared under the same noise.
 
     Args:
         model: Keeps the contract of `PixelModel`.

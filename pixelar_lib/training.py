@@ -83,7 +83,8 @@ def fit(
             choose: True starts afresh, False goes on from them.
         device: "auto", or as for `runtime.pick_device`.
         checkpoint: File that holds the training's state. Where it exists, training resumes
-            from it, to the same result as without a break; so name another for another one.
+            from it, to the same result as without a break (with "auto", as far as both parts
+            chose the same precision); so name another for another one.
         checkpoint_every: Steps between two writes of the checkpoint.
         progress: Show a progress bar (`TQDM_DISABLE=1` hides all of them).
 
@@ -118,7 +119,10 @@ def fit(
     saved = file and file.read(settings.steps, goes_on)
     precision = distributed.from_first(partial(pick_precision, settings.precision, device))
     with training_alone(model), FITTING, _own_randomness(generator, device):
-        chosen_at = _batches(len(inputs), settings, generator)
+        order = None if settings.replacement else _draw_seed(generator)
+        if saved is not None:  # the generator may have gone on since then
+            order = saved.get("order", order)
+        chosen_at = _batches(len(inputs), settings.batch_size, generator, order)
         if afresh and saved is None:
             draw_weights(model.cpu())
         state = Training(model.to(device), settings, generator, device, precision)
@@ -134,7 +138,7 @@ def fit(
             if _is_due(step, settings.eval_every, settings.steps):
                 state.look(step + 1, held_out, held_out_labels)
             if file and _is_due(step, checkpoint_every, settings.steps):
-                file.write(step + 1, state.parts())
+                file.write(step + 1, state.parts() | {"order": order})
     return state.history
 
 
@@ -195,21 +199,22 @@ def _draw_seed(generator: torch.Generator) -> int:
     return int(torch.randint(2**62, (), generator=generator, device="cpu"))
 
 
-def _batches(num_inputs, settings, generator) -> Callable[[int], torch.Tensor]:
-    """Return which inputs a step trains on, as a function of the step."""
-    size = settings.batch_size
-    if settings.replacement:
+def _batches(num_inputs, size, generator, order) -> Callable[[int], torch.Tensor]:
+    """Return which inputs a step trains on, as a function of the step.
+
+    The seed `order` shuffles epochs; without one, each step draws its inputs from the generator.
+    """
+    if order is None:
         return lambda step: torch.randint(num_inputs, (size,), generator=generator, device="cpu")
-    seed = _draw_seed(generator)
 
     @lru_cache(maxsize=1)
-    def order(epoch):
-        own = torch.Generator("cpu").manual_seed(seed + epoch)
+    def shuffled(epoch):
+        own = torch.Generator("cpu").manual_seed(order + epoch)
         return torch.randperm(num_inputs, generator=own, device="cpu")
 
     def batch_of(step):
         epoch, place = divmod(step, math.ceil(num_inputs / size))
-        return order(epoch)[place * size :][:size]
+        return shuffled(epoch)[place * size :][:size]
 
     return batch_of
 

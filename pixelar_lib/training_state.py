@@ -21,8 +21,9 @@ class History:
 
     Attributes:
         steps: Steps done when the look was taken.
-        training_loss: Mean training loss since the look before, nats per pixel, dropout on.
-        held_out_loss: Nats per pixel on the held-out images, dropout off; empty without them.
+        training_loss: Mean training loss since the look before, dropout on; of a `PixelModel`
+            in nats per pixel.
+        held_out_loss: The same on the held-out images, dropout off; empty without them.
         seconds: How long it took, breaks left out; two histories are equal whatever it is.
         precision: Of the products, as chosen; of a resumed training, in its last part.
     """

@@ -182,7 +182,7 @@ def judged() -> dict:
 
     Returns:
         The record: `protocol`, and in `rows` one entry for each model and for the real images of
-        each kind of MNIST, with the fields of `quality.Judgement`.
+        each kind of MNIST, with its likelihood and the figures of `pixelar_lib.quality`.
 
     Raises:
         ValueError: If it is truncated or altered.

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import torch
 from models_under_test import ToyModel
-from small_trainings import HELD_OUT, LABELS, STRIPES, Killed, mlp, same_weights, seeded, train
+from small_trainings import (
+    HELD_OUT,
+    LABELS,
+    SIZE,
+    STRIPES,
+    Killed,
+    mlp,
+    same_weights,
+    seeded,
+    train,
+)
 
 from experiments.trainables import Redrawing
 from pixelar_lib import checkpoint, training, training_state
@@ -56,6 +66,21 @@ def test_killed_training_resumes_to_the_same_result(path, kill_at, killed_step, 
     assert path.exists() is (killed_step > 5)
     resumed = mlp()  # with other random weights
     assert train(resumed, checkpoint=str(path), checkpoint_every=5, **arguments) == expected
+    assert same_weights(resumed, whole)
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+def test_a_cell_that_is_run_again_with_its_generator_resumes_to_the_same_result(
+    path, kill_at, replacement
+):
+    inputs = torch.randint(3, (12, *SIZE), generator=seeded())  # all of them differ
+    arguments = {"inputs": inputs, "replacement": replacement, "batch_size": 5, "seed": None}
+    whole, resumed, generator = mlp(), mlp(), seeded(1)
+    expected = train(whole, generator=seeded(1), **arguments)
+    kill_at(CategoricalPixelPredictor, 8)
+    with pytest.raises(Killed):
+        train(resumed, generator=generator, checkpoint=path, checkpoint_every=4, **arguments)
+    assert train(resumed, generator=generator, checkpoint=path, **arguments) == expected
     assert same_weights(resumed, whole)
 
 
@@ -301,9 +326,25 @@ def test_each_flipped_bit_is_noticed_or_changes_nothing(path):
         try:
             assert train(resumed, checkpoint=path) == expected
             assert same_weights(resumed, whole)
-        except ValueError:
+        except ValueError as error:
+            assert str(path) in str(error)
             refused += 1
     assert refused > 20
+
+
+def test_a_damaged_list_of_contents_is_noticed(path):
+    train(mlp(), checkpoint=path)
+    content = path.read_bytes()
+    begin = content.index(b"PK\x01\x02")  # a zip archive lists its files at its end
+    for place in range(begin, begin + 80):
+        for bit in (0, 3, 7):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            try:
+                train(mlp(), checkpoint=path)
+            except ValueError as error:
+                assert str(path) in str(error)
 
 
 def altered(path, change):

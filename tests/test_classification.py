@@ -25,6 +25,8 @@ def test_costs_are_those_of_each_label_by_itself(name):
 def test_a_model_without_labels_has_none_to_tell_apart():
     with pytest.raises(ValueError, match="has no labels to tell apart"):
         label_nll(build("pixelcnn"), some_tokens(2, (3, 4), 3))
+    with pytest.raises(TypeError, match=r"must be a torch.Tensor, not list"):
+        label_nll(build("conditional pixelcnn"), [[1]])
 
 
 def test_posterior_is_bayes_rule():

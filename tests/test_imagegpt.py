@@ -134,6 +134,7 @@ def test_another_image_size_is_refused(size):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"image_size": None}, ValueError, "image_size is None; give an int or a pair"),
         ({"heads": 5}, ValueError, "heads is 5, which does not divide 48 channels"),
         ({"channels": 0}, ValueError, "channels is 0; it must be at least 1"),
         ({"num_blocks": 0}, ValueError, "num_blocks is 0; it must be at least 1"),

@@ -126,7 +126,10 @@ def test_folders_in_a_folder_are_labels(tmp_path):
     assert own.labels.tolist() == [0] * 12 + [1] * 12 and own.labels.dtype == torch.long
     assert torch.equal(own.images[12:], torch.from_numpy(some_levels(12)))
     save(tmp_path, some_levels(1))  # one that lies in no folder has no label
-    assert load_own(tmp_path).labels is None
+    mixed = load_own(tmp_path)
+    assert mixed.labels is None
+    note = "1 picture lies beside the folders, so the folders' names were not taken for labels."
+    assert mixed.notes == (note,)
 
 
 def test_what_cannot_be_used_is_left_out_and_named(folder):

@@ -39,12 +39,25 @@ def test_a_repository_of_its_own_gives_its_commit(tmp_path):
     assert provenance.git_commit(root) == f"{head}-dirty"
 
 
+def test_code_that_was_never_added_belongs_to_no_commit(tmp_path):
+    head = commit(tmp_path)
+    (tmp_path / ".gitignore").write_text("ignored.txt\n")
+    git(tmp_path, "add", ".gitignore")
+    git(tmp_path, "commit", "--quiet", "--message", "Second")
+    head = git(tmp_path, "rev-parse", "HEAD")
+    (tmp_path / "ignored.txt").write_text("1")
+    assert provenance.git_commit(tmp_path) == head
+    (tmp_path / "experiment.py").write_text("1")
+    assert provenance.git_commit(tmp_path) == f"{head}-dirty"
+
+
 def test_assets_are_what_trainings_write(tmp_path):
     assets = tmp_path / "pixelar_lib" / "assets"
     assets.mkdir(parents=True)
     (assets / "record.json").write_text("1")
     head = commit(tmp_path)
     (assets / "record.json").write_text("2")
+    (assets / "new.json").write_text("1")
     assert provenance.git_commit(tmp_path) == head
 
 

@@ -48,6 +48,11 @@ def test_of_the_same_set_twice_it_is_zero_in_any_order():
     assert frechet_distance(some, some.flip(0)) == pytest.approx(0, abs=1e-12)
 
 
+def test_of_numbers_it_is_that_of_their_means_and_deviations():
+    one, two = torch.tensor([[-1.0], [1.0]]), torch.tensor([[1.0], [7.0]])  # variances 2 and 18
+    assert frechet_distance(one, two) == pytest.approx(4**2 + 2 + 18 - 2 * 6)
+
+
 def test_of_known_gaussians():
     """Covariances that share their axes: the squared difference of the standard deviations."""
     mean = torch.tensor([1.0, -2.0, 0.5]).double()

@@ -257,6 +257,8 @@ def test_shades_of_a_bin_have_probabilities_that_sum_to_one(num_bins, counted):
 def test_shade_of_known_cases():
     images = torch.tensor([[[0, 200]]], dtype=torch.uint8)
     assert shade_nll(images, 256).abs().max() == 0  # a bin for each level
+    with pytest.raises(TypeError, match=r"must be a torch.Tensor, not list"):
+        shade_nll([0.5], 16)
     torch.testing.assert_close(shade_nll(images, 16), torch.full((1, 1, 2), math.log(16)))
     torch.testing.assert_close(shade_nll(images / 255, 2), torch.full((1, 1, 2), math.log(128)))
     counts = torch.zeros(256, dtype=torch.long)

@@ -13,6 +13,7 @@ from pixelar_lib import runtime, zoo
 from pixelar_lib.data import load_mnist, missing_files
 from pixelar_lib.quality import class_entropy, confidence, coverage, frechet_distance
 from pixelar_lib.quantization import dequantize
+from pixelar_lib.training import fit
 from pixelar_lib.zoo import CLASSIFIER, to_tokens
 
 DIGITS = load_mnist("train")  # it has learned from them
@@ -28,6 +29,14 @@ def test_it_is_no_pixel_model():
     assert CLASSIFIER not in zoo.list_pretrained() and CLASSIFIER not in zoo.results()
     with pytest.raises(ValueError, match="no model is called"):
         zoo.load_pretrained(CLASSIFIER)
+
+
+def test_its_weights_are_not_drawn_anew_unasked():
+    loaded = zoo.load_classifier()
+    before = loaded.head.weight.clone()
+    with pytest.raises(ValueError, match="was trained or loaded before"):
+        fit(loaded, IMAGES[:4], LABELS[:4], steps=1, progress=False)
+    assert torch.equal(loaded.head.weight, before)
 
 
 def test_record(classifier):

@@ -176,7 +176,10 @@ def test_restarts_alone_end_as_all_trainings_in_a_row(tmp_path, monkeypatch):
         first, ships = run(patch, tmp_path / "first", "tiny-restart")
     for module in (runtime, zoo):
         monkeypatch.setattr(module, "ASSETS", ships)
+    unfinished = train.checkpoint_of("tiny-restart", 0)  # of another run of the whole recipe
+    unfinished.write_bytes(b"1")
     record, _ = run(monkeypatch, tmp_path / "first", "tiny-restart", "--restart")
+    assert unfinished.exists()
     file = weights_file("tiny-restart")
     assert (ships / file).read_bytes() == (assets / file).read_bytes()
     began = record.pop("first_training")

@@ -111,8 +111,11 @@ def test_a_prior_alone_is_trained_on_the_autoencoder_that_ships(tmp_path, monkey
     for module in (runtime, zoo):
         monkeypatch.setattr(module, "ASSETS", assets)
     monkeypatch.setattr(train_vqvae, "train_autoencoder", None)
+    unfinished = train.checkpoint_of("tiny", 0)  # of another run of the whole recipe
+    unfinished.write_bytes(b"1")
     for _ in range(2):
         record, _ = run(monkeypatch, tmp_path, "--prior")
+        assert unfinished.exists()
         began = record.pop("autoencoder_training")
         assert began == {key: expected[key] for key in ("commit", "machine")}
         assert [(assets / file).read_bytes() for file in WEIGHTS] == weights

@@ -238,11 +238,12 @@ def test_many_dead_codes_share_few_outputs_and_without_revival_they_stay():
             assert torch.equal(codebook.vectors[1:], before[1:])
 
 
-def test_outputs_that_are_not_finite_move_no_code():
+@pytest.mark.parametrize("weight", [math.nan, 1e25])  # 1e25: finite, but its square is not
+def test_a_loss_that_is_not_finite_moves_no_code(weight):
     model = small()
     before = {name: value.clone() for name, value in model.codebook.state_dict().items()}
     with torch.no_grad():
-        model.encoder[0].bias[0] = math.nan
+        model.encoder[-1].bias[0] = weight
     batch = model.prepare(IMAGES, None, seeded())
     assert not model.training_loss(*batch).isfinite()
     assert all(torch.equal(model.codebook.state_dict()[name], before[name]) for name in before)

@@ -84,7 +84,6 @@ class Codebook(nn.Module):
         """Move the codes towards the outputs that chose them, and restart those that are dead.
 
         Within `distributed.processes` each process gives its share, and all of them update alike.
-        Outputs that are not finite change nothing, so that `fit` can stop at the last good state.
 
         Args:
             outputs: float (M, D), of a step.
@@ -93,8 +92,6 @@ class Codebook(nn.Module):
         """
         outputs = distributed.all_rows(outputs.detach().to(self.vectors.dtype))
         tokens, noise = distributed.all_rows(tokens), distributed.all_rows(noise)
-        if not bool(outputs.isfinite().all()):
-            return
         # On a CPU index_add_ adds in the order of the rows, so the sums are the same each time.
         count = torch.zeros_like(self.count).index_add_(0, tokens, torch.ones_like(outputs[:, 0]))
         total = torch.zeros_like(self.total).index_add_(0, tokens, outputs)

@@ -7,6 +7,7 @@ Sources: Chen et al., Generative Pretraining from Pixels, 2020 (ImageGPT); Chen 
 import torch
 from torch import nn
 
+from pixelar_lib.context import height_and_width
 from pixelar_lib.models.attention import AttentionBlock
 from pixelar_lib.models.base import PixelModel
 from pixelar_lib.models.causal_conv import Stem
@@ -103,7 +104,8 @@ class ImageGPT(PixelModel):
                 that name.
         """
         channels = check_count("channels", channels)
-        super().__init__(num_bins, num_classes, image_size, label_size=channels)
+        size = height_and_width(image_size)  # here, it may not be None
+        super().__init__(num_bins, num_classes, size, label_size=channels)
         if stem not in STEMS:
             raise ValueError(f"stem {stem!r} does not exist; choose one of {STEMS}.")
         self.stem = stem

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pixelar_lib import distributed
 from pixelar_lib.models.codebook import Codebook, straight_through
 from pixelar_lib.models.modules import Loadable, batches, evaluating
 from pixelar_lib.quantization import check_count, check_tokens, grey_levels
@@ -178,9 +179,11 @@ class VQVAE(Loadable):
         chosen = self.codebook(tokens)
         error = self._errors(self.pictures(straight_through(outputs, chosen)), levels).mean()
         distance = F.mse_loss(outputs.to(chosen.dtype), chosen)
-        if self.training:
+        loss = error + self.commitment * distance
+        # Where `fit` is going to stop, the codes stay as they are, in all processes alike.
+        if self.training and bool(distributed.all_rows(loss[None]).isfinite().all()):
             self.codebook.update(outputs.flatten(0, 2), tokens.flatten(), noise.flatten())
-        return error + self.commitment * distance
+        return loss
 
     def held_out_loss(
         self, inputs: torch.Tensor, labels: torch.Tensor | None = None

@@ -71,7 +71,7 @@ def frechet_distance(features: torch.Tensor, others: torch.Tensor) -> float:
                 f"{len(some)} vectors of {some.shape[1]} features are too few for a covariance; "
                 f"give at least {some.shape[1] + 1}."
             )
-        values, vectors = torch.linalg.eigh(some.t().cov())
+        values, vectors = torch.linalg.eigh(some.t().cov().view(2 * some.shape[1:]))
         values = values.clamp(min=0)  # rounding leaves some just below
         means.append(some.mean(dim=0))
         roots.append(vectors * values.sqrt() @ vectors.t())
