@@ -83,8 +83,7 @@ def fit(
             choose: True starts afresh, False goes on from them.
         device: "auto", or as for `runtime.pick_device`.
         checkpoint: File that holds the training's state. Where it exists, training resumes
-            from it, to the same result as without a break (with "auto", as far as both parts
-            chose the same precision); so name another for another one.
+            from it, to the same result (if "auto" chooses alike); so name another for another.
         checkpoint_every: Steps between two writes of the checkpoint.
         progress: Show a progress bar (`TQDM_DISABLE=1` hides all of them).
 
@@ -119,9 +118,7 @@ def fit(
     saved = file and file.read(settings.steps, goes_on)
     precision = distributed.from_first(partial(pick_precision, settings.precision, device))
     with training_alone(model), FITTING, _own_randomness(generator, device):
-        order = None if settings.replacement else _draw_seed(generator)
-        if saved is not None:  # the generator may have gone on since then
-            order = saved.get("order", order)
+        order = _order(settings, generator, saved)
         chosen_at = _batches(len(inputs), settings.batch_size, generator, order)
         if afresh and saved is None:
             draw_weights(model.cpu())
@@ -197,6 +194,12 @@ def _own_randomness(generator: torch.Generator, device: torch.device) -> Iterato
 
 def _draw_seed(generator: torch.Generator) -> int:
     return int(torch.randint(2**62, (), generator=generator, device="cpu"))
+
+
+def _order(settings, generator, saved) -> int | None:
+    """Return the seed that shuffles epochs, as it was at the start; None without epochs."""
+    drawn = None if settings.replacement else _draw_seed(generator)
+    return drawn if saved is None else saved.get("order", drawn)  # the generator may have gone on
 
 
 def _batches(num_inputs, size, generator, order) -> Callable[[int], torch.Tensor]:

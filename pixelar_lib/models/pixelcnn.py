@@ -74,12 +74,10 @@ class PixelCNN(PixelModel):
             attention_heads: Heads, which divide C, of an attention after the middle block; or 0.
 
         Raises:
-            TypeError: If a number is not an integer, or dilations is no sequence.
+            TypeError: If a number is not an integer.
             ValueError: If a number is out of range.
         """
         channels, dropout = check_count("channels", channels), check_dropout(dropout)
-        if not isinstance(dilations, Sequence):
-            raise TypeError(f"dilations is {dilations!r}; give a sequence, one number a block.")
         dilations = tuple(check_count("a dilation", dilation) for dilation in dilations)
         super().__init__(num_bins, num_classes, label_size=2 * channels * (1 + len(dilations)))
         self.dilations = dilations
