@@ -118,8 +118,7 @@ def fit(
     saved = file and file.read(settings.steps, goes_on)
     precision = distributed.from_first(partial(pick_precision, settings.precision, device))
     with training_alone(model), FITTING, _own_randomness(generator, device):
-        order = _order(settings, generator, saved)
-        chosen_at = _batches(len(inputs), settings.batch_size, generator, order)
+        order, chosen_at = _batches(len(inputs), settings, generator, saved)
         if afresh and saved is None:
             draw_weights(model.cpu())
         state = Training(model.to(device), settings, generator, device, precision)
@@ -196,30 +195,29 @@ def _draw_seed(generator: torch.Generator) -> int:
     return int(torch.randint(2**62, (), generator=generator, device="cpu"))
 
 
-def _order(settings, generator, saved) -> int | None:
-    """Return the seed that shuffles epochs, as it was at the start; None without epochs."""
-    drawn = None if settings.replacement else _draw_seed(generator)
-    return drawn if saved is None else saved.get("order", drawn)  # the generator may have gone on
+def _batches(num_inputs, settings, generator, saved) -> tuple[int | None, Callable]:
+    """Return the seed that shuffles epochs, or None, and which inputs a step trains on.
 
-
-def _batches(num_inputs, size, generator, order) -> Callable[[int], torch.Tensor]:
-    """Return which inputs a step trains on, as a function of the step.
-
-    The seed `order` shuffles epochs; without one, each step draws its inputs from the generator.
+    A training that goes on keeps the seed, since its generator may have gone on in between.
     """
-    if order is None:
-        return lambda step: torch.randint(num_inputs, (size,), generator=generator, device="cpu")
+    size = settings.batch_size
+    if settings.replacement:
+        return None, lambda step: torch.randint(
+            num_inputs, (size,), generator=generator, device="cpu"
+        )
+    seed = _draw_seed(generator)
+    seed = seed if saved is None else saved.get("order", seed)
 
     @lru_cache(maxsize=1)
-    def shuffled(epoch):
-        own = torch.Generator("cpu").manual_seed(order + epoch)
+    def order(epoch):
+        own = torch.Generator("cpu").manual_seed(seed + epoch)
         return torch.randperm(num_inputs, generator=own, device="cpu")
 
     def batch_of(step):
         epoch, place = divmod(step, math.ceil(num_inputs / size))
-        return shuffled(epoch)[place * size :][:size]
+        return order(epoch)[place * size :][:size]
 
-    return batch_of
+    return seed, batch_of
 
 
 def _batch(model, inputs, labels, chosen, generator) -> tuple:

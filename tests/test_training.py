@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -130,7 +131,8 @@ def test_conditional_model_learns_its_labels():
 
 
 def test_shuffled_epochs_meet_every_image_once():
-    batch_of = training._batches(10, 4, seeded(), order=7)
+    settings = SimpleNamespace(batch_size=4, replacement=False)
+    _, batch_of = training._batches(10, settings, seeded(), None)
     epochs = [torch.cat([batch_of(3 * epoch + step) for step in range(3)]) for epoch in range(2)]
     assert all(sorted(epoch.tolist()) == list(range(10)) for epoch in epochs)
     assert not torch.equal(*epochs)
