@@ -1,10 +1,14 @@
 """Write files into pixelar_lib/assets and keep their hashes in SHA256SUMS."""
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 from pixelar_lib.runtime import ASSETS, write_atomically
 
@@ -31,10 +35,14 @@ def add_assets(contents: dict[str, bytes]) -> None:
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     """Wait until no other process writes assets; the lock dies with its process."""
+    if fcntl is None:
+        yield
+        return
     ASSETS.mkdir(parents=True, exist_ok=True)
     folder = os.open(ASSETS, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        with suppress(OSError):  # some network drives have no locks
+            fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)

@@ -23,7 +23,7 @@ def git_commit(root: Path = ROOT) -> str:
     if not top or not head or not Path(top).samefile(root):
         return "unknown"
     code = [":/", ":(top,exclude)pixelar_lib/assets"]  # assets are what trainings write
-    unchanged = git(root, "status", "--porcelain", "--", *code) == ""
+    unchanged = git(root, "status", "--porcelain", "--untracked-files", "--", *code) == ""
     return head if unchanged else f"{head}-dirty"
 
 

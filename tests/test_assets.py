@@ -24,6 +24,12 @@ def test_the_list_has_a_hash_for_each_in_the_order_of_their_names(folder):
     assert (folder / "weights" / "b").read_bytes() == b"3"
 
 
+def test_without_locks_as_on_windows_assets_are_written_all_the_same(folder, monkeypatch):
+    monkeypatch.setattr(assets, "fcntl", None)
+    assets.add_asset("a", b"1")
+    assert (folder / "SHA256SUMS").read_text().endswith("  a\n")
+
+
 def test_writers_wait_for_each_other_so_that_no_hash_is_lost(folder):
     names = [f"asset-{number}" for number in range(20)]
     writers = [threading.Thread(target=assets.add_asset, args=(name, b"1")) for name in names]
