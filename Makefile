@@ -95,7 +95,7 @@ test-site: book .venv/site/installed
 	@rm -rf _build/published
 	@sed s/-owner-/owner/ _config.yml >_build/published.yml
 	PYTHONPATH=book/_ext $(JUPYTER_BOOK) --config _build/published.yml --path-output _build/published
-	$(SITE) $(PYTEST) --dist loadgroup tests/site $(SITE_TESTS)
+	$(SITE) $(PYTEST) tests/site $(SITE_TESTS)
 
 notebooks: .venv/test/installed
 	$(TEST) notebooks/execute.py --timeout $(CELL_TIMEOUT) $(if $(ALL),--all) $(NOTEBOOKS)

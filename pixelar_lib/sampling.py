@@ -124,6 +124,12 @@ def sample_with_trace(
         FloatingPointError: If the model's logits are not finite.
     """
     num_images = check_count("num_images", num_images)
+    if not isinstance(model, PixelModel):
+        kind = type(model).__name__
+        raise TypeError(
+            f"model is a {kind}; sample draws from a PixelModel. (A VQVAE gets its codes from a "
+            "prior, which is one: vqvae.decode(sample(prior, N, image_size=vqvae.grid)).)"
+        )
     check_truncation(temperature, top_k, top_p, model.num_bins)
     choose = partial(next_token_distribution, temperature=temperature, top_k=top_k, top_p=top_p)
     known = known_pixels(model, num_images, known, image_size)  # (N, H, W)

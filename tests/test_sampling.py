@@ -19,7 +19,7 @@ from models_under_test import (
 from small_trainings import seeded
 
 from pixelar_lib import sampling
-from pixelar_lib.models import CategoricalPixelPredictor, PixelModel
+from pixelar_lib.models import VQVAE, CategoricalPixelPredictor, PixelModel
 from pixelar_lib.sampling import draw, next_token_distribution, sample, sample_with_trace
 
 SIZE = (4, 5)
@@ -412,6 +412,12 @@ def test_bad_arguments_are_refused(arguments, error, message):
     for use in (sample, sample_with_trace):
         with pytest.raises(error, match=message):
             use(build("post"), **arguments)
+
+
+@pytest.mark.parametrize("model", [VQVAE(), torch.nn.Linear(2, 2), "pixelcnn-k16"])
+def test_only_pixel_models_draw(model):
+    with pytest.raises(TypeError, match=rf"model is a {type(model).__name__}; sample draws"):
+        sample(model, 2)
 
 
 def test_conditional_model_needs_a_label_for_each_image():

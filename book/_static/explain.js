@@ -5,6 +5,7 @@
   const MARGIN = 8; // px to the link and to the window's edge
   let link = null;
   let text = null;
+  let dismissed = null; // the link whose text Escape has hidden, until the pointer leaves it
   let timer = 0;
   let touched = false;
 
@@ -44,7 +45,10 @@
 
   document.addEventListener("pointerover", (event) => {
     if (event.pointerType === "touch") return;
-    if (linkOf(event)) show(linkOf(event));
+    const target = linkOf(event);
+    if (dismissed && target === dismissed) return; // where a page moves, browsers repeat the event
+    dismissed = null;
+    if (target) show(target);
     else if (text?.contains(event.target)) clearTimeout(timer);
     else if (link && document.activeElement !== link) hideSoon();
   });
@@ -55,7 +59,9 @@
     if (linkOf(event) === link) hide();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") hide();
+    if (event.key !== "Escape") return;
+    dismissed = link ?? dismissed;
+    hide();
   });
   document.addEventListener("pointerdown", (event) => {
     touched = event.pointerType === "touch";

@@ -35,11 +35,9 @@ def published_address(folder):
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that takes a `name` once for each page of the book, a page in one process."""
+    """Run a test that takes a `name` once for each page of the book."""
     if "name" in metafunc.fixturenames:
-        names = html_checks.page_names(SITE)
-        marked = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
-        metafunc.parametrize("name", marked)
+        metafunc.parametrize("name", html_checks.page_names(SITE))
 
 
 @pytest.fixture(scope="session")

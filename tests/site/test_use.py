@@ -103,11 +103,25 @@ def test_links_explain_themselves(browser, served, page_name):
             text.wait_for(state="visible")
             page.keyboard.press("Escape")
             text.wait_for(state="hidden")
+            page.mouse.move(0, 0)
             link.focus()
             text.wait_for(state="visible")
             page.keyboard.press("Escape")
             text.wait_for(state="hidden")
-            page.mouse.move(0, 0)
+
+
+def test_what_escape_has_hidden_stays_hidden_until_the_pointer_leaves(browser, served):
+    with opened(browser, served + EXPLAINED[0], served) as (page, _):
+        link = page.locator("a[aria-describedby^='explain-']:visible").first
+        text = page.locator(f"[id='{link.get_attribute('aria-describedby')}']")
+        link.hover()
+        text.wait_for(state="visible")
+        page.keyboard.press("Escape")
+        link.dispatch_event("pointerover")  # as where the page moves below a resting pointer
+        assert text.is_hidden()
+        page.mouse.move(0, 0)
+        link.hover()
+        text.wait_for(state="visible")
 
 
 def test_glossary_and_references_are_both_explained(browser, served):
