@@ -57,7 +57,7 @@ def sample(
     compared under the same noise.
 
     Args:
-        model: Keeps the contract of `PixelModel`.
+        model: A `PixelModel`.
         num_images: N.
         temperature: Divides the logits; 1 is the model itself, 0 means always the likeliest.
         top_k: Draw from the k likeliest tokens only, 1 to K.

@@ -46,7 +46,7 @@
   document.addEventListener("pointerover", (event) => {
     if (event.pointerType === "touch") return;
     const target = linkOf(event);
-    if (dismissed && target === dismissed) return; // where a page moves, browsers repeat the event
+    if (target && target === dismissed) return; // the page has moved, not the pointer
     dismissed = null;
     if (target) show(target);
     else if (text?.contains(event.target)) clearTimeout(timer);

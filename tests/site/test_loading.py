@@ -6,8 +6,6 @@ from conftest import PUBLISHED, SITE
 from server import serving
 
 LIGHT = 1_500_000  # bytes that a first visit to a page may transfer
-
-
 WELL = {"loading": [], "overflow": [], "axe": []}
 
 
